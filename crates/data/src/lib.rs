@@ -1,0 +1,1 @@
+//! Files to records, records to examples, examples to batches; generated data sets

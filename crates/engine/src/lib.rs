@@ -1,0 +1,1 @@
+//! Tensors, the gradient tape, fused operations with their gradients, optimiser steps, devices

@@ -1,0 +1,1 @@
+//! Experts, the stack over them, and the automatic recipe

@@ -1,0 +1,2 @@
+//! The `multifuse` command.
+fn main() {}

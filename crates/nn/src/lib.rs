@@ -1,0 +1,1 @@
+//! Layers, encoders, fusions, heads, losses and the network made of them

@@ -1,0 +1,1 @@
+//! Artifact and raw record to named answer

@@ -1,0 +1,1 @@
+//! What a run was worth, for people: summary, Markdown, self-contained HTML

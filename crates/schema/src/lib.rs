@@ -1,0 +1,32 @@
+//! The shared words of multifuse.
+//!
+//! First room of the flow: everything here is plain data that the other rooms speak with - columns, cells,
+//! records, configuration, host batches, predictions, problems, seeds. It knows no file, no tensor, no network.
+
+mod batch;
+mod column;
+mod config;
+mod pack;
+mod prediction;
+mod preparation;
+mod problem;
+mod random;
+mod record;
+mod suggest;
+mod target;
+mod value;
+
+pub use batch::{Batch, InputBatch, Payload, TargetBatch};
+pub use column::{Column, Modality, Role, Task};
+pub use config::{
+    Config, DataConfig, ExpertConfig, OnBad, RunConfig, Settings, Validation, set_by_path,
+};
+pub use pack::{Pack, PackTensor, PackValues};
+pub use prediction::{Answer, Prediction};
+pub use preparation::{Preparation, Tokenizer};
+pub use problem::{Code, Problem, Problems};
+pub use random::{Rng, Seed};
+pub use record::{Cell, Record};
+pub use suggest::{closest, known};
+pub use target::{FittedTarget, Scale};
+pub use value::{Picture, Value};

@@ -1,0 +1,54 @@
+//! How a column is made ready for an encoder: asked for by the encoder, done by the data room.
+
+/// How text is cut into tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tokenizer {
+    /// Lower-cased runs of letters and digits; the vocabulary is fitted on the training split.
+    #[default]
+    Word,
+    /// The text already is a list of token numbers separated by blanks, each below the vocabulary size.
+    Ids,
+}
+
+/// What an encoder wants to be given.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case", tag = "form")]
+pub enum Preparation {
+    /// Token numbers `[B, T]` with a valid mask; 0 is padding, 1 is unknown (tokenizer `word`).
+    Tokens {
+        /// How text is cut.
+        tokenizer: Tokenizer,
+        /// Most distinct tokens, padding and unknown included.
+        vocab_size: usize,
+        /// Longest sequence in tokens; longer text is cut.
+        max_len: usize,
+    },
+    /// Bags of hashed word (1-2) and character (3-5) n-grams with tf-idf weights, L2 norm 1 a block.
+    Ngrams {
+        /// Buckets of each of the two blocks (words, characters).
+        buckets: usize,
+        /// An n-gram in fewer training records than this is dropped.
+        min_records: usize,
+    },
+    /// Pixels `[B, 3, H, W]`, mean and deviation by channel fitted on the training split if `normalise`,
+    /// otherwise plain [0, 1].
+    Pixels {
+        /// Height and width in pixels.
+        size_px: usize,
+        /// Whether to standardise by channel.
+        normalise: bool,
+    },
+    /// A standardised number `[B, 1 + num_bins]`: the value, then its piecewise-linear place among quantile bins.
+    Number {
+        /// Quantile bins; 0 for the plain value only.
+        num_bins: usize,
+    },
+    /// A code `[B, 1]`: 0 is "not seen in training", then the values in order.
+    Category {
+        /// Most distinct values, the unseen one included; rarer values count as unseen.
+        max_values: usize,
+    },
+    /// Parts of a date `[B, 9]`: standardised time, then sine and cosine of month, day of month, weekday, hour.
+    Date,
+}

@@ -1,0 +1,1 @@
+//! Fits one network: the loop, step, schedule, stop, evaluate, checkpoint, resume
