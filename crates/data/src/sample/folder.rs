@@ -1,0 +1,134 @@
+//! The folder that a set is written into: media first, then the tables, `truth.json` last.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::{SampleError, canvas::Canvas, truth::Truth};
+
+/// File whose presence says that the set is complete.
+const TRUTH: &str = "truth.json";
+
+/// A folder that is being filled.
+pub(super) struct Folder {
+    dir: PathBuf,
+}
+
+impl Folder {
+    /// Makes the folder and its `media` folder; an older `truth.json` goes away first, for the set is incomplete now.
+    pub(super) fn open(dir: &Path, media: &str) -> Result<Self, SampleError> {
+        let inner = dir.join(media);
+        fs::create_dir_all(&inner).map_err(|source| SampleError::Folder {
+            path: inner.clone(),
+            source,
+        })?;
+        let truth = dir.join(TRUTH);
+        match fs::remove_file(&truth) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(SampleError::File {
+                path: truth,
+                source,
+            }),
+            _ => Ok(Self {
+                dir: dir.to_owned(),
+            }),
+        }
+    }
+
+    /// Writes a picture as PNG at a path relative to the folder.
+    pub(super) fn picture(&self, relative: &str, canvas: &Canvas) -> Result<(), SampleError> {
+        let path = self.dir.join(relative);
+        match canvas.png() {
+            Ok(bytes) => write(&path, &bytes),
+            Err(source) => Err(SampleError::Picture { path, source }),
+        }
+    }
+
+    /// Writes a table with a header.
+    pub(super) fn table<const N: usize>(
+        &self,
+        name: &str,
+        header: [&str; N],
+        rows: &[[String; N]],
+    ) -> Result<PathBuf, SampleError> {
+        let path = self.dir.join(name);
+        let row_error = |source| SampleError::Row {
+            path: path.clone(),
+            source,
+        };
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(header).map_err(row_error)?;
+        for row in rows {
+            writer.write_record(row).map_err(row_error)?;
+        }
+        let bytes = writer.into_inner().map_err(|error| SampleError::File {
+            path: path.clone(),
+            source: error.into_error(),
+        })?;
+        write(&path, &bytes)?;
+        Ok(path)
+    }
+
+    /// Writes the known answer; the last thing that a set writes.
+    pub(super) fn truth(&self, truth: &Truth) -> Result<PathBuf, SampleError> {
+        let path = self.dir.join(TRUTH);
+        write(&path, truth.json().as_bytes())?;
+        Ok(path)
+    }
+}
+
+/// Writes beside the file and renames, so that no half file stands under the name.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), SampleError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    let part = PathBuf::from(name);
+    fs::write(&part, bytes)
+        .and_then(|()| fs::rename(&part, path))
+        .map_err(|source| {
+            // The half file is of no use to anyone; that it may not go either changes nothing about the error.
+            let _ = fs::remove_file(&part);
+            SampleError::File {
+                path: path.to_owned(),
+                source,
+            }
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_is_a_file_is_an_error_that_names_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("taken");
+        fs::write(&file, "x").unwrap();
+        let error = Folder::open(&file, "images").err().unwrap();
+        let problem = schema::Problem::from(error);
+        assert!(problem.place.contains("taken"), "{problem}");
+        assert_eq!(problem.exit_code(), 2);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_an_error_and_leaves_no_half_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path(), "images").unwrap();
+        fs::create_dir(dir.path().join("train.csv")).unwrap();
+        let error = folder.table("train.csv", ["a"], &[["1".to_owned()]]);
+        assert!(matches!(error, Err(SampleError::File { .. })), "{error:?}");
+        assert!(!dir.path().join("train.csv.part").exists());
+    }
+
+    #[test]
+    fn cells_with_commas_and_quotes_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path(), "images").unwrap();
+        let cell = "so, \"nice\"".to_owned();
+        let path = folder
+            .table("train.csv", ["a", "b"], &[[cell.clone(), String::new()]])
+            .unwrap();
+        let mut reader = csv::Reader::from_path(path).unwrap();
+        let row = reader.records().next().unwrap().unwrap();
+        assert_eq!(row, vec![cell.as_str(), ""]);
+    }
+}
