@@ -18,6 +18,8 @@ use schema::{Code, Problem};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
 
+use crate::named;
+
 pub use constant::Constant;
 pub use cosine::Cosine;
 pub use exponential::Exponential;
@@ -95,7 +97,10 @@ pub struct ScheduleConfig {
 impl Default for ScheduleConfig {
     /// `one_cycle` with 15 % warm-up, the measured default for networks trained from scratch.
     fn default() -> Self {
-        Self { warmup: Warmup::Usual, shape: Shape::OneCycle(OneCycle::default()) }
+        Self {
+            warmup: Warmup::Usual,
+            shape: Shape::OneCycle(OneCycle::default()),
+        }
     }
 }
 
@@ -111,6 +116,11 @@ impl ScheduleConfig {
             );
         }
         problems
+    }
+
+    /// Whether the shape goes by a metric of the held-out records.
+    pub fn follows_metric(&self) -> bool {
+        matches!(self.shape, Shape::Plateau(_))
     }
 
     fn warmup_steps(&self, total_steps: usize) -> f64 {
@@ -139,7 +149,12 @@ impl Serialize for ScheduleConfig {
             Warmup::Fraction(fraction) => (Some(fraction), None),
             Warmup::Steps(steps) => (None, Some(steps)),
         };
-        Flat { shape: &self.shape, warmup_fraction, warmup_steps }.serialize(serializer)
+        Flat {
+            shape: &self.shape,
+            warmup_fraction,
+            warmup_steps,
+        }
+        .serialize(serializer)
     }
 }
 
@@ -147,30 +162,21 @@ impl<'de> Deserialize<'de> for ScheduleConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // Read by hand: the warm-up keys stand beside those of the shape, and a flattened struct cannot refuse
         // unknown keys.
-        let value = match Value::deserialize(deserializer)? {
-            Value::String(name) => serde_json::json!({ "type": name }),
-            other => other,
-        };
-        let Value::Object(mut keys) = value else {
-            return Err(D::Error::custom("schedule: expected a name or a table with `type`"));
-        };
-        let warmup = take_warmup(&mut keys).map_err(D::Error::custom)?;
-        let name = keys.get("type").and_then(Value::as_str).unwrap_or("one_cycle").to_owned();
-        let name = registry::usual_name(&name);
-        if !registry::names().contains(&name) {
-            let tail = schema::known(name, &registry::names());
-            return Err(D::Error::custom(format!("no schedule \"{name}\"{tail}")));
-        }
-        keys.insert("type".to_owned(), Value::from(name));
-        let shape = serde_json::from_value(Value::Object(keys))
-            .map_err(|error| D::Error::custom(format!("schedule {name}: {error}")))?;
+        let names = registry::names();
+        let mut table = named::read(deserializer, "schedule", &names, registry::usual_name)?;
+        let warmup = take_warmup(&mut table).map_err(D::Error::custom)?;
+        let shape = named::parse("schedule", table)?;
         Ok(Self { warmup, shape })
     }
 }
 
 fn take_warmup(keys: &mut serde_json::Map<String, Value>) -> Result<Warmup, String> {
-    let fraction = keys.remove("warmup_fraction").or_else(|| keys.remove("warmup_ratio"));
-    let steps = keys.remove("warmup_steps").or_else(|| keys.remove("num_warmup_steps"));
+    let fraction = keys
+        .remove("warmup_fraction")
+        .or_else(|| keys.remove("warmup_ratio"));
+    let steps = keys
+        .remove("warmup_steps")
+        .or_else(|| keys.remove("num_warmup_steps"));
     match (fraction, steps) {
         (None, None) => Ok(Warmup::Usual),
         (Some(value), None) => value
@@ -221,9 +227,16 @@ impl Schedule {
         epoch_steps: usize,
     ) -> Self {
         let warmup_steps = config.warmup_steps(total_steps);
-        let own_warmup = config.shape.curve().with_warmup(warmup_steps / total_steps.max(1) as f64);
+        let own_warmup = config
+            .shape
+            .curve()
+            .with_warmup(warmup_steps / total_steps.max(1) as f64);
         Self {
-            warmup_steps: if own_warmup.is_some() { 0 } else { warmup_steps.ceil() as usize },
+            warmup_steps: if own_warmup.is_some() {
+                0
+            } else {
+                warmup_steps.ceil() as usize
+            },
             own_warmup,
             config: config.clone(),
             base_rate,
@@ -258,11 +271,6 @@ impl Schedule {
             }
             _ => false,
         }
-    }
-
-    /// Whether the shape goes by a metric and needs [`Schedule::observe`] after each evaluation.
-    pub fn follows_metric(&self) -> bool {
-        matches!(self.config.shape, Shape::Plateau(_))
     }
 
     /// What a resumed run has to know.

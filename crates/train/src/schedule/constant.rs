@@ -20,13 +20,20 @@ pub struct Constant {
 
 impl Default for Constant {
     fn default() -> Self {
-        Self { initial_factor: 1.0, initial_steps: 0 }
+        Self {
+            initial_factor: 1.0,
+            initial_steps: 0,
+        }
     }
 }
 
 impl Curve for Constant {
     fn factor(&self, place: &Place) -> f64 {
-        if place.step < self.initial_steps { self.initial_factor } else { 1.0 }
+        if place.step < self.initial_steps {
+            self.initial_factor
+        } else {
+            1.0
+        }
     }
 
     fn check(&self) -> Vec<Problem> {

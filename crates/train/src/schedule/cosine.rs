@@ -29,7 +29,12 @@ pub struct Cosine {
 
 impl Default for Cosine {
     fn default() -> Self {
-        Self { end_factor: 0.0, num_cycles: 1, cycle_steps: None, cycle_growth: 1 }
+        Self {
+            end_factor: 0.0,
+            num_cycles: 1,
+            cycle_steps: None,
+            cycle_growth: 1,
+        }
     }
 }
 
@@ -40,7 +45,11 @@ impl Curve for Cosine {
             None => {
                 let progress = place.progress(None);
                 // The very end belongs to the last cycle, not to a next one that would start at the top.
-                if progress >= 1.0 { 1.0 } else { (progress * self.num_cycles as f64).fract() }
+                if progress >= 1.0 {
+                    1.0
+                } else {
+                    (progress * self.num_cycles as f64).fract()
+                }
             }
         };
         self.end_factor + (1.0 - self.end_factor) * 0.5 * (1.0 + (PI * progress).cos())

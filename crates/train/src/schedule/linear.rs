@@ -23,7 +23,11 @@ pub struct Linear {
 
 impl Default for Linear {
     fn default() -> Self {
-        Self { start_factor: 1.0, end_factor: 0.0, decay_steps: None }
+        Self {
+            start_factor: 1.0,
+            end_factor: 0.0,
+            decay_steps: None,
+        }
     }
 }
 

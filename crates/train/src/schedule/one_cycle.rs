@@ -76,12 +76,25 @@ impl Curve for OneCycle {
     fn factor(&self, place: &Place) -> f64 {
         let first = 1.0 / self.div_factor;
         let last = first / self.final_div_factor;
-        self.value(place, &Corners { first, middle: 1.0, again: first, last })
+        self.value(
+            place,
+            &Corners {
+                first,
+                middle: 1.0,
+                again: first,
+                last,
+            },
+        )
     }
 
     fn beta1(&self, place: &Place) -> Option<f64> {
         let (high, low) = (self.max_beta1, self.min_beta1);
-        let corners = Corners { first: high, middle: low, again: high, last: high };
+        let corners = Corners {
+            first: high,
+            middle: low,
+            again: high,
+            last: high,
+        };
         self.cycle_beta1.then(|| self.value(place, &corners))
     }
 
@@ -90,13 +103,21 @@ impl Curve for OneCycle {
     }
 
     fn with_warmup(&self, fraction: f64) -> Option<Box<dyn Curve + Send + Sync>> {
-        Some(Box::new(Self { rise_fraction: fraction.min(1.0), ..self.clone() }))
+        Some(Box::new(Self {
+            rise_fraction: fraction.min(1.0),
+            ..self.clone()
+        }))
     }
 
     fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         check_at_least(&mut problems, "div_factor", self.div_factor, 1.0);
-        check_at_least(&mut problems, "final_div_factor", self.final_div_factor, 1.0);
+        check_at_least(
+            &mut problems,
+            "final_div_factor",
+            self.final_div_factor,
+            1.0,
+        );
         for (key, beta) in [("max_beta1", self.max_beta1), ("min_beta1", self.min_beta1)] {
             if !(0.0..1.0).contains(&beta) {
                 problems.push(bad_setting(key, "0 or more and below 1").got(beta.to_string()));
@@ -108,7 +129,12 @@ impl Curve for OneCycle {
 
 impl OneCycle {
     fn value(&self, place: &Place, corners: &Corners) -> f64 {
-        let Corners { first, middle, again, last } = *corners;
+        let Corners {
+            first,
+            middle,
+            again,
+            last,
+        } = *corners;
         let total = place.total_steps as f64;
         if place.total_steps <= 1 {
             return middle;
@@ -117,7 +143,11 @@ impl OneCycle {
         let last_step = total - 1.0;
         let phases = if self.three_phase {
             let fall_end = 2.0 * self.rise_fraction * total - 2.0;
-            vec![(rise_end, first, middle), (fall_end, middle, again), (last_step, again, last)]
+            vec![
+                (rise_end, first, middle),
+                (fall_end, middle, again),
+                (last_step, again, last),
+            ]
         } else {
             vec![(rise_end, first, middle), (last_step, middle, last)]
         };
@@ -125,7 +155,11 @@ impl OneCycle {
         let mut begin = 0.0;
         for (end, from, to) in phases {
             if step <= end {
-                let share = if end > begin { (step - begin) / (end - begin) } else { 1.0 };
+                let share = if end > begin {
+                    (step - begin) / (end - begin)
+                } else {
+                    1.0
+                };
                 return self.anneal.between(from, to, share);
             }
             begin = end;

@@ -101,7 +101,10 @@ impl Plateau {
         higher_is_better: bool,
         base_rate: f64,
     ) -> bool {
-        if state.best.is_none_or(|best| self.improves(value, best, higher_is_better)) {
+        if state
+            .best
+            .is_none_or(|best| self.improves(value, best, higher_is_better))
+        {
             state.best = value.is_finite().then_some(value).or(state.best);
             state.num_bad = 0;
         } else {

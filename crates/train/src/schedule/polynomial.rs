@@ -23,7 +23,11 @@ pub struct Polynomial {
 
 impl Default for Polynomial {
     fn default() -> Self {
-        Self { power: 2.0, end_factor: 0.0, decay_steps: None }
+        Self {
+            power: 2.0,
+            end_factor: 0.0,
+            decay_steps: None,
+        }
     }
 }
 

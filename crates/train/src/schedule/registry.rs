@@ -32,8 +32,14 @@ pub enum Shape {
 pub const SCHEDULES: [(&str, &str); 8] = [
     ("constant", "the same rate throughout"),
     ("linear", "a straight line from one factor to another"),
-    ("cosine", "half a cosine, once or in cycles with hard restarts"),
-    ("one_cycle", "up and down once while beta1 goes down and up (the default)"),
+    (
+        "cosine",
+        "half a cosine, once or in cycles with hard restarts",
+    ),
+    (
+        "one_cycle",
+        "up and down once while beta1 goes down and up (the default)",
+    ),
     ("step", "a factor every so many epochs or at named epochs"),
     ("exponential", "a factor every epoch"),
     ("polynomial", "a power of the share that remains"),

@@ -25,7 +25,11 @@ pub struct StepDecay {
 
 impl Default for StepDecay {
     fn default() -> Self {
-        Self { factor: 0.1, every_epochs: 10, at_epochs: Vec::new() }
+        Self {
+            factor: 0.1,
+            every_epochs: 10,
+            at_epochs: Vec::new(),
+        }
     }
 }
 
@@ -34,7 +38,10 @@ impl Curve for StepDecay {
         let stairs = if self.at_epochs.is_empty() {
             place.epoch / self.every_epochs.max(1)
         } else {
-            self.at_epochs.iter().filter(|epoch| **epoch <= place.epoch).count()
+            self.at_epochs
+                .iter()
+                .filter(|epoch| **epoch <= place.epoch)
+                .count()
         };
         self.factor.powi(stairs as i32)
     }

@@ -12,7 +12,12 @@ fn config(json: &str) -> ScheduleConfig {
 }
 
 fn floats(entry: &Value, key: &str) -> Vec<f64> {
-    entry[key].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
+    entry[key]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|value| value.as_f64().unwrap())
+        .collect()
 }
 
 fn assert_close(name: &str, step: usize, got: f64, expected: f64) {
@@ -25,9 +30,24 @@ fn assert_close(name: &str, step: usize, got: f64, expected: f64) {
 
 /// Entry of the golden file, our configuration of the same schedule, its steps in all, entries to compare.
 const SAME_SCHEDULES: [(&str, &str, usize, usize); 15] = [
-    ("constant_warmup", r#"{"type":"constant","warmup_steps":6}"#, 30, 30),
-    ("linear_warmup", r#"{"type":"linear","warmup_steps":5}"#, 30, 30),
-    ("cosine_warmup", r#"{"type":"cosine","warmup_steps":4}"#, 30, 30),
+    (
+        "constant_warmup",
+        r#"{"type":"constant","warmup_steps":6}"#,
+        30,
+        30,
+    ),
+    (
+        "linear_warmup",
+        r#"{"type":"linear","warmup_steps":5}"#,
+        30,
+        30,
+    ),
+    (
+        "cosine_warmup",
+        r#"{"type":"cosine","warmup_steps":4}"#,
+        30,
+        30,
+    ),
     (
         "cosine_hard_restarts_warmup",
         r#"{"type":"cosine","warmup_steps":4,"num_cycles":2}"#,
@@ -41,9 +61,24 @@ const SAME_SCHEDULES: [(&str, &str, usize, usize); 15] = [
         30,
     ),
     // PyTorch's rises again after its 12 steps, ours stays; the 12 steps of the fall and its end agree.
-    ("cosine_annealing", r#"{"type":"cosine","end_factor":0.01}"#, 12, 13),
-    ("cosine_warm_restarts", r#"{"type":"cosine","cycle_steps":5,"cycle_growth":2}"#, 30, 30),
-    ("one_cycle", r#"{"type":"one_cycle","warmup_fraction":0.3}"#, 30, 30),
+    (
+        "cosine_annealing",
+        r#"{"type":"cosine","end_factor":0.01}"#,
+        12,
+        13,
+    ),
+    (
+        "cosine_warm_restarts",
+        r#"{"type":"cosine","cycle_steps":5,"cycle_growth":2}"#,
+        30,
+        30,
+    ),
+    (
+        "one_cycle",
+        r#"{"type":"one_cycle","warmup_fraction":0.3}"#,
+        30,
+        30,
+    ),
     (
         "one_cycle_linear_three_phase",
         r#"{"type":"one_cycle","warmup_fraction":0.35,"anneal":"linear","three_phase":true,
@@ -51,10 +86,30 @@ const SAME_SCHEDULES: [(&str, &str, usize, usize); 15] = [
         30,
         30,
     ),
-    ("exponential", r#"{"type":"exponential","gamma":0.93}"#, 30, 30),
-    ("step", r#"{"type":"step","step_size":7,"gamma":0.3}"#, 30, 30),
-    ("multi_step", r#"{"type":"step","milestones":[5,11,12,25],"gamma":0.5}"#, 30, 30),
-    ("polynomial", r#"{"type":"polynomial","decay_steps":25,"power":2.0}"#, 30, 30),
+    (
+        "exponential",
+        r#"{"type":"exponential","gamma":0.93}"#,
+        30,
+        30,
+    ),
+    (
+        "step",
+        r#"{"type":"step","step_size":7,"gamma":0.3}"#,
+        30,
+        30,
+    ),
+    (
+        "multi_step",
+        r#"{"type":"step","milestones":[5,11,12,25],"gamma":0.5}"#,
+        30,
+        30,
+    ),
+    (
+        "polynomial",
+        r#"{"type":"polynomial","decay_steps":25,"power":2.0}"#,
+        30,
+        30,
+    ),
     (
         "linear",
         r#"{"type":"linear","start_factor":0.2,"end_factor":0.9,"decay_steps":10}"#,
@@ -75,7 +130,11 @@ fn rates_are_those_of_pytorch_and_transformers() {
     for (name, json, total_steps, num_compared) in SAME_SCHEDULES {
         let entry = &golden["schedules"][name];
         let schedule = Schedule::new(&config(json), 0.1, total_steps, 1);
-        for (step, expected) in floats(entry, "lr").into_iter().enumerate().take(num_compared) {
+        for (step, expected) in floats(entry, "lr")
+            .into_iter()
+            .enumerate()
+            .take(num_compared)
+        {
             assert_close(name, step, schedule.rate(step), expected);
         }
         if entry.get("momentum").is_some() {
@@ -142,7 +201,12 @@ fn step_and_exponential_count_in_epochs() {
     let step = Schedule::new(&config(r#"{"type":"step","every_epochs":2}"#), 1.0, 100, 10);
     assert_close("step", 19, step.rate(19), 1.0);
     assert_close("step", 20, step.rate(20), 0.1);
-    let exponential = Schedule::new(&config(r#"{"type":"exponential","gamma":0.5}"#), 1.0, 100, 10);
+    let exponential = Schedule::new(
+        &config(r#"{"type":"exponential","gamma":0.5}"#),
+        1.0,
+        100,
+        10,
+    );
     assert_close("exponential", 25, exponential.rate(25), 0.25);
 }
 
@@ -153,13 +217,20 @@ fn every_registered_schedule_reads_by_name_and_writes_itself() {
         assert!(read.check().is_empty(), "{name}");
         let written = serde_json::to_value(&read).unwrap();
         assert_eq!(written["type"], name);
-        assert_eq!(serde_json::from_value::<ScheduleConfig>(written).unwrap(), read);
+        assert_eq!(
+            serde_json::from_value::<ScheduleConfig>(written).unwrap(),
+            read
+        );
     }
 }
 
 #[test]
 fn wrong_settings_are_named() {
-    let error = |json: &str| serde_json::from_str::<ScheduleConfig>(json).unwrap_err().to_string();
+    let error = |json: &str| {
+        serde_json::from_str::<ScheduleConfig>(json)
+            .unwrap_err()
+            .to_string()
+    };
     assert!(error("\"cosin\"").starts_with("no schedule \"cosin\"; closest \"cosine\" (known: "));
     assert!(error(r#"{"type":"cosine","gama":1}"#).contains("unknown field `gama`"));
     assert!(error(r#"{"type":"cosine","warmup_steps":-1}"#).contains("warmup_steps"));
@@ -167,6 +238,17 @@ fn wrong_settings_are_named() {
         error(r#"{"type":"linear","warmup_steps":1,"warmup_fraction":0.1}"#).contains("not both")
     );
     let bad = config(r#"{"type":"one_cycle","div_factor":0.0,"max_beta1":1.5,"warmup_ratio":1.0}"#);
-    let places: Vec<String> = bad.check().into_iter().map(|problem| problem.place).collect();
-    assert_eq!(places, ["schedule.div_factor", "schedule.max_beta1", "schedule.warmup_fraction"]);
+    let places: Vec<String> = bad
+        .check()
+        .into_iter()
+        .map(|problem| problem.place)
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "schedule.div_factor",
+            "schedule.max_beta1",
+            "schedule.warmup_fraction"
+        ]
+    );
 }

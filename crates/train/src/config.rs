@@ -1,0 +1,308 @@
+//! Everything that decides how a network is fitted.
+
+use data::ImageAugment;
+use schema::{Code, Problem, Problems, Settings, Task};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::TrainError,
+    optimizer::OptimizerConfig,
+    schedule::ScheduleConfig,
+    stop::{EarlyStopConfig, LOSS, Watched},
+};
+
+/// How a network is fitted. The defaults are the measured recipe for small networks trained from scratch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainerConfig {
+    /// Passes over the training records; default 40.
+    #[serde(alias = "num_train_epochs", alias = "num_epochs", alias = "max_epochs")]
+    pub epochs: usize,
+    /// Records a batch; default 64. More is faster an epoch and makes fewer steps.
+    #[serde(alias = "per_device_train_batch_size", alias = "train_batch_size")]
+    pub batch_size: usize,
+    /// Batches whose gradients are added up for one step, weighted by their records; default 1.
+    #[serde(alias = "gradient_accumulation_steps")]
+    pub accumulate_steps: usize,
+    /// What turns gradients into steps; default `adamw`.
+    #[serde(alias = "optim")]
+    pub optimizer: OptimizerConfig,
+    /// Learning rate, the highest one of the schedule; default 0.003.
+    #[serde(alias = "learning_rate")]
+    pub lr: f64,
+    /// Weight decay of weights and embedding tables (not of biases and norms); default 0.05.
+    pub weight_decay: f64,
+    /// How the learning rate goes; default `one_cycle`.
+    #[serde(alias = "lr_scheduler_type", alias = "scheduler")]
+    pub schedule: ScheduleConfig,
+    /// Decay of the average of the weights that is evaluated and kept, in [0, 1); default 0.98, 0 for none.
+    pub ema_decay: f64,
+    /// Longest gradient over all parameters; default none.
+    #[serde(alias = "max_grad_norm", skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+    /// Largest single gradient; default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_value: Option<f64>,
+    /// Stops when a metric of the held-out records stands still, and keeps the best weights; default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_stop: Option<EarlyStopConfig>,
+    /// Evaluates the held-out records every so many epochs; default none: only where `early_stop` or the schedule
+    /// needs it, and after the last epoch.
+    #[serde(alias = "eval_every_epochs", skip_serializing_if = "Option::is_none")]
+    pub evaluate_every_epochs: Option<usize>,
+    /// Random changes of training pictures; `false` for none.
+    #[serde(with = "switchable")]
+    pub augment: Option<ImageAugment>,
+    /// Whether evaluation averages over every picture and its mirror image; default: where `augment` flips.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flip_average: Option<bool>,
+    /// Weights classes by the inverse of their frequency; default false.
+    pub balance_classes: bool,
+    /// Writes a checkpoint every so many epochs, if the run has a folder for them; default 1.
+    #[serde(alias = "save_every_epochs")]
+    pub checkpoint_every_epochs: usize,
+    /// Ends after so many epochs while the schedule stays that of `epochs`; default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_after_epochs: Option<usize>,
+    /// Ends after so many steps while the schedule stays that of `epochs`; default none. Set to the steps of a run
+    /// that a time limit cut, it repeats that run exactly.
+    #[serde(alias = "max_steps", skip_serializing_if = "Option::is_none")]
+    pub stop_after_steps: Option<usize>,
+}
+
+impl Default for TrainerConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 40,
+            batch_size: 64,
+            accumulate_steps: 1,
+            optimizer: OptimizerConfig::default(),
+            lr: 3e-3,
+            weight_decay: 0.05,
+            schedule: ScheduleConfig::default(),
+            ema_decay: 0.98,
+            clip_norm: None,
+            clip_value: None,
+            early_stop: None,
+            evaluate_every_epochs: None,
+            augment: Some(ImageAugment::default()),
+            flip_average: None,
+            balance_classes: false,
+            checkpoint_every_epochs: 1,
+            stop_after_epochs: None,
+            stop_after_steps: None,
+        }
+    }
+}
+
+/// A number of a configuration with the range that it must lie in.
+struct Range {
+    key: &'static str,
+    got: f64,
+    least: f64,
+    /// Whether `least` itself is allowed.
+    is_closed: bool,
+    below: f64,
+}
+
+impl Range {
+    fn problem(&self) -> Option<Problem> {
+        let Self { key, got, least, is_closed, below } = *self;
+        let is_low = if is_closed { got < least } else { got <= least };
+        if got.is_finite() && !is_low && got < below {
+            return None;
+        }
+        let start = if is_closed { format!("at least {least}") } else { format!("more than {least}") };
+        let end = if below.is_finite() { format!(" and below {below}") } else { String::new() };
+        let problem = Problem::new(Code::Config, "outside its range").at(key);
+        Some(problem.expected(format!("{start}{end}")).got(got.to_string()))
+    }
+}
+
+impl TrainerConfig {
+    /// Reads the settings table of a network's training; `place` is its dotted key for messages.
+    ///
+    /// # Errors
+    /// One problem a wrong key.
+    pub fn parse(settings: &Settings, place: &str) -> Result<Self, Vec<Problem>> {
+        nn::settings::parse(settings, place)
+    }
+
+    /// What is wrong with the settings for a task, everything at once; empty if nothing is.
+    pub fn check(&self, task: Task) -> Vec<Problem> {
+        let mut problems: Vec<Problem> =
+            self.ranges().iter().filter_map(Range::problem).collect();
+        problems.extend(self.optimizer.check());
+        problems.extend(self.schedule.check());
+        if let Some(early_stop) = &self.early_stop {
+            problems.extend(early_stop.check(task));
+        }
+        problems
+    }
+
+    /// The same as an error that shows all of them.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] if anything is wrong.
+    pub fn checked(&self, task: Task) -> Result<(), TrainError> {
+        Ok(Problems::check("the trainer", self.check(task))?)
+    }
+
+    /// Whether evaluation averages over every picture and its mirror image.
+    pub fn averages_flips(&self) -> bool {
+        let flips = self.augment.as_ref().is_some_and(|augment| augment.flip);
+        self.flip_average.unwrap_or(flips)
+    }
+
+    /// Whether an epoch (from 1) of `num_epochs` ends with an evaluation of the held-out records.
+    pub(crate) fn evaluates(&self, epoch: usize, num_epochs: usize) -> bool {
+        let is_watched = self.early_stop.is_some() || self.schedule.follows_metric();
+        let is_due = self.evaluate_every_epochs.is_some_and(|every| epoch.is_multiple_of(every.max(1)));
+        is_watched || is_due || epoch >= num_epochs
+    }
+
+    /// What early stopping and the `plateau` schedule go by.
+    pub(crate) fn watched(&self, task: Task) -> Result<Watched, TrainError> {
+        let name = self.early_stop.as_ref().map_or(LOSS, |early_stop| &early_stop.metric);
+        Ok(Watched::find(name, task)?)
+    }
+
+    /// Epochs that will be run if nothing ends the run early.
+    pub fn num_epochs(&self) -> usize {
+        self.stop_after_epochs.map_or(self.epochs, |stop| stop.min(self.epochs))
+    }
+
+    fn ranges(&self) -> Vec<Range> {
+        let count = |key, got: usize| Range {
+            key,
+            got: got as f64,
+            least: 1.0,
+            is_closed: true,
+            below: f64::INFINITY,
+        };
+        let number = |key, got, below| Range { key, got, least: 0.0, is_closed: true, below };
+        let positive = |key, got| Range {
+            key,
+            got,
+            least: 0.0,
+            is_closed: false,
+            below: f64::INFINITY,
+        };
+        let mut ranges = vec![
+            count("epochs", self.epochs),
+            count("batch_size", self.batch_size),
+            count("accumulate_steps", self.accumulate_steps),
+            positive("lr", self.lr),
+            number("weight_decay", self.weight_decay, f64::INFINITY),
+            number("ema_decay", self.ema_decay, 1.0),
+            count("checkpoint_every_epochs", self.checkpoint_every_epochs),
+        ];
+        ranges.extend(self.clip_norm.map(|got| positive("clip_norm", got)));
+        ranges.extend(self.clip_value.map(|got| positive("clip_value", got)));
+        let counts = [
+            ("evaluate_every_epochs", self.evaluate_every_epochs),
+            ("stop_after_epochs", self.stop_after_epochs),
+            ("stop_after_steps", self.stop_after_steps),
+        ];
+        ranges.extend(counts.into_iter().filter_map(|(key, got)| Some(count(key, got?))));
+        ranges
+    }
+}
+
+/// A part that can be switched off: `false` for `None`, `true` for its default, or its own settings.
+mod switchable {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+    use serde_json::Value;
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        part: &Option<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match part {
+            Some(part) => part.serialize(serializer),
+            None => serializer.serialize_bool(false),
+        }
+    }
+
+    pub(super) fn deserialize<'de, T: DeserializeOwned + Default, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<T>, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::Bool(false) => Ok(None),
+            Value::Bool(true) => Ok(Some(T::default())),
+            settings => serde_json::from_value(settings).map(Some).map_err(serde::de::Error::custom),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<TrainerConfig, Vec<Problem>> {
+        TrainerConfig::parse(&toml::from_str(text).unwrap(), "training")
+    }
+
+    #[test]
+    fn the_default_is_the_measured_recipe_and_is_sound() {
+        let config = parse("").unwrap();
+        assert_eq!(config, TrainerConfig::default());
+        assert_eq!((config.epochs, config.batch_size, config.lr), (40, 64, 3e-3));
+        assert!(config.check(Task::Class).is_empty());
+    }
+
+    #[test]
+    fn the_written_text_reads_back() {
+        let mut config = TrainerConfig { augment: None, clip_norm: Some(1.0), ..Default::default() };
+        config.early_stop = Some(EarlyStopConfig::default());
+        let text = toml::to_string(&config).unwrap();
+        assert_eq!(parse(&text).unwrap(), config, "{text}");
+        let text = toml::to_string(&TrainerConfig::default()).unwrap();
+        assert_eq!(parse(&text).unwrap(), TrainerConfig::default(), "{text}");
+    }
+
+    #[test]
+    fn hugging_face_names_are_understood() {
+        let config = parse(
+            "learning_rate = 1e-4\nnum_train_epochs = 3\nmax_grad_norm = 1.0\nlr_scheduler_type = \"cosine\"\n\
+             per_device_train_batch_size = 8\ngradient_accumulation_steps = 4\noptim = \"adamw_torch\"",
+        )
+        .unwrap();
+        assert_eq!((config.lr, config.epochs, config.clip_norm), (1e-4, 3, Some(1.0)));
+        assert_eq!((config.batch_size, config.accumulate_steps), (8, 4));
+        assert_eq!(config.schedule.shape, crate::schedule::Shape::Cosine(Default::default()));
+    }
+
+    #[test]
+    fn everything_wrong_is_shown_at_once_before_the_first_step() {
+        let config = parse(
+            "epochs = 0\nlr = -1.0\nema_decay = 1.0\nclip_norm = 0.0\nschedule = { type = \"linear\", start_factor = -1.0 }\n\
+             early_stop = { metric = \"acuracy\", patience = 0 }",
+        )
+        .unwrap();
+        let places: Vec<String> =
+            config.check(Task::Class).into_iter().map(|problem| problem.place).collect();
+        let expected = [
+            "epochs",
+            "lr",
+            "ema_decay",
+            "clip_norm",
+            "schedule.start_factor",
+            "early_stop.metric",
+            "early_stop.patience",
+        ];
+        assert_eq!(places, expected);
+        let problem = Problem::from(config.checked(Task::Class).unwrap_err());
+        assert!(problem.what.starts_with("7 problems in the trainer"), "{problem}");
+        assert_eq!(problem.code, Code::Config);
+    }
+
+    #[test]
+    fn wrong_keys_and_names_are_found_each() {
+        let problems = parse("epoch = 3\nschedule = \"cosin\"\noptimizer = 4").unwrap_err();
+        let text: Vec<String> = problems.iter().map(Problem::to_string).collect();
+        assert!(text[0].starts_with("training.epoch: no setting \"epoch\"; closest \"epochs\""));
+        assert!(text[1].contains("closest \"cosine\""), "{}", text[1]);
+        assert_eq!(text.len(), 3);
+    }
+}
