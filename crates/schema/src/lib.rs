@@ -1,8 +1,10 @@
 //! The shared words of multifuse.
 //!
 //! First room of the flow: everything here is plain data that the other rooms speak with - columns, cells,
-//! records, configuration, host batches, predictions, problems, seeds. It knows no file, no tensor, no network.
+//! records, configuration, host batches, predictions, problems, seeds. It knows no tensor, no network, and of files
+//! only how to write one safely.
 
+mod atomic;
 mod batch;
 mod column;
 mod config;
@@ -16,6 +18,7 @@ mod suggest;
 mod target;
 mod value;
 
+pub use atomic::write_atomic;
 pub use batch::{Batch, InputBatch, Payload, TargetBatch};
 pub use column::{Column, Modality, Role, Task};
 pub use config::{
