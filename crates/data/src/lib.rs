@@ -1,1 +1,35 @@
-//! Files to records, records to examples, examples to batches; generated data sets
+//! Files to records, records to examples, examples to batches.
+//!
+//! Second room of the flow. In: a table on disk ([`Table`]) or records in memory, and what its columns are
+//! ([`inspect`]). Out: decoded values ([`Dataset`]), facts learned from the training split ([`Fitted`],
+//! [`fit_target`]) and host batches ([`Loader`]). Grouped splits live in [`split`], random picture changes in
+//! [`augment`], generated sets in [`sample`]. It must not know tensors, networks or experts.
+
+pub mod augment;
+mod dataset;
+mod error;
+mod inspect;
+mod loader;
+mod modality;
+mod parse;
+mod picture;
+pub mod sample;
+mod source;
+pub mod split;
+mod table;
+mod target;
+
+pub use augment::ImageAugment;
+pub use dataset::{BadRecord, Dataset, DatasetOptions, Progress};
+pub use error::DataError;
+pub use inspect::{Balance, ColumnInfo, Inspection, Warning, inspect};
+pub use loader::{Epoch, Loader, LoaderConfig, LoaderTarget};
+pub use modality::{
+    Augmentation, DATE_WIDTH, Fitted, FittedCategory, FittedDate, FittedNgrams, FittedNumber,
+    FittedPixels, FittedTokens, SparseRows, words,
+};
+pub use parse::{is_missing_word, number_name, parse_date, parse_number};
+pub use picture::{PictureError, decode_picture, resize_picture};
+pub use source::FORMATS;
+pub use table::{BadRow, CellRef, Table};
+pub use target::{Truth, fit_target, truth};

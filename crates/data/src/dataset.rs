@@ -1,0 +1,623 @@
+//! A table with its input columns decoded: every cell read once, bad records found, pictures kept within a bound.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use rayon::prelude::*;
+use schema::{Cell, Column, Modality, OnBad, Picture, Value};
+
+use crate::{
+    CellRef, DataError, Table, decode_picture, is_missing_word, number_name, parse_date,
+    parse_number,
+    picture::{self, PictureError, resize_picture},
+};
+
+/// A record that cannot be used, by its first bad cell.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct BadRecord {
+    /// Row in the table, from 0.
+    pub row: usize,
+    /// Line in the file, from 1.
+    pub line: usize,
+    /// Column of the bad cell.
+    pub column: String,
+    /// Closed word for the kind of fault, such as `file_missing` or `not_a_number`.
+    pub reason_code: &'static str,
+    /// What was found.
+    pub text: String,
+}
+
+/// How a data set is opened.
+#[derive(Debug, Clone)]
+pub struct DatasetOptions {
+    /// Every square size, in pixels, in which pictures will be asked for.
+    pub image_sizes: Vec<usize>,
+    /// What to do with a record that cannot be read.
+    pub on_bad: OnBad,
+    /// Most memory for decoded pictures, in bytes; further ones are decoded again when asked for.
+    pub cache_bytes: usize,
+    /// Threads that decode; 0 for all cores. The result does not depend on it.
+    pub threads: usize,
+    /// Whether an input that the table lacks is a column of missing cells rather than an error (for prediction).
+    pub absent_columns: bool,
+}
+
+impl Default for DatasetOptions {
+    fn default() -> Self {
+        Self {
+            image_sizes: Vec::new(),
+            on_bad: OnBad::Skip,
+            cache_bytes: 1 << 30,
+            threads: 0,
+            absent_columns: false,
+        }
+    }
+}
+
+/// Told how many of the records are decoded: `(done, total)`; called from several threads.
+pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
+
+/// Decoded cells of one column, by row.
+enum Values {
+    /// Read from the table each time.
+    Text,
+    /// NaN is missing.
+    Number(Vec<f64>),
+    /// Place in `names`; `u32::MAX` is missing.
+    Category {
+        codes: Vec<u32>,
+        names: Vec<Arc<str>>,
+    },
+    /// `i64::MIN` is missing.
+    Date(Vec<i64>),
+    Image(Pictures),
+    /// The table lacks the column.
+    Absent,
+}
+
+/// Pictures of one column: content hash of every present one, and those that fit in the cache, one a size.
+struct Pictures {
+    hashes: Vec<Option<u64>>,
+    cached: Vec<Option<Box<[Arc<Picture>]>>>,
+}
+
+/// A table with its input columns decoded. `col` is the place of an input, `row` the row in the table.
+pub struct Dataset {
+    table: Arc<Table>,
+    columns: Vec<Column>,
+    table_cols: Vec<Option<usize>>,
+    values: Vec<Values>,
+    image_sizes: Vec<usize>,
+    good_rows: Vec<usize>,
+    bad: Vec<BadRecord>,
+}
+
+type CellFault = (&'static str, String);
+
+impl Dataset {
+    /// Decodes the input columns of a table.
+    ///
+    /// # Errors
+    /// [`DataError::NoColumn`] for an input that the table lacks; [`DataError::BadCell`] for the first bad cell
+    /// where `on_bad` is `fail`; [`DataError::Threads`].
+    pub fn open(
+        table: Arc<Table>,
+        inputs: &[Column],
+        options: &DatasetOptions,
+    ) -> Result<Self, DataError> {
+        Self::open_with_progress(table, inputs, options, &|_, _| {})
+    }
+
+    /// Like [`Dataset::open`], telling how far the pictures are.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`].
+    pub fn open_with_progress(
+        table: Arc<Table>,
+        inputs: &[Column],
+        options: &DatasetOptions,
+        progress: Progress<'_>,
+    ) -> Result<Self, DataError> {
+        let mut image_sizes: Vec<usize> = options
+            .image_sizes
+            .iter()
+            .copied()
+            .filter(|size| *size > 0)
+            .collect();
+        image_sizes.sort_unstable();
+        image_sizes.dedup();
+        let mut table_cols = Vec::with_capacity(inputs.len());
+        for column in inputs {
+            table_cols.push(if options.absent_columns {
+                table.column_index(&column.name)
+            } else {
+                Some(table.require(&column.name)?)
+            });
+        }
+        let mut dataset = Self {
+            table,
+            columns: inputs.to_vec(),
+            table_cols,
+            values: Vec::new(),
+            image_sizes,
+            good_rows: Vec::new(),
+            bad: Vec::new(),
+        };
+        let mut faults = BTreeMap::<usize, (usize, CellFault)>::new();
+        for col in 0..inputs.len() {
+            let (values, found) = dataset.read_column(col);
+            dataset.values.push(values);
+            for (row, fault) in found {
+                faults.entry(row).or_insert((col, fault));
+            }
+        }
+        dataset.read_pictures(options, progress, &mut faults)?;
+        dataset.list_bad(faults);
+        match dataset.bad.first() {
+            Some(bad) if options.on_bad == OnBad::Fail => Err(DataError::BadCell {
+                table: dataset.table.name_of(bad.row).to_owned(),
+                line: bad.line,
+                column: bad.column.clone(),
+                reason_code: bad.reason_code,
+                text: bad.text.clone(),
+            }),
+            _ => Ok(dataset),
+        }
+    }
+
+    /// The table underneath.
+    pub fn table(&self) -> &Arc<Table> {
+        &self.table
+    }
+
+    /// The input columns, in the order of `col`.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// Place of an input by name.
+    pub fn column_position(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+
+    /// Number of rows of the table, bad ones included.
+    pub fn num_rows(&self) -> usize {
+        self.table.num_records()
+    }
+
+    /// Rows without a bad cell, ascending.
+    pub fn good_rows(&self) -> &[usize] {
+        &self.good_rows
+    }
+
+    /// The records that cannot be used, by row.
+    pub fn bad(&self) -> &[BadRecord] {
+        &self.bad
+    }
+
+    /// Number of bad records by reason code.
+    pub fn num_bad_by_reason(&self) -> BTreeMap<&'static str, usize> {
+        let mut counts = BTreeMap::new();
+        for bad in &self.bad {
+            *counts.entry(bad.reason_code).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Whether the cell holds a usable value of its column's modality.
+    pub fn is_present(&self, col: usize, row: usize) -> bool {
+        match self.values.get(col) {
+            Some(Values::Text) => self.text_ref(col, row).is_some(),
+            Some(Values::Number(numbers)) => numbers.get(row).is_some_and(|n| !n.is_nan()),
+            Some(Values::Category { codes, .. }) => codes.get(row).is_some_and(|c| *c != u32::MAX),
+            Some(Values::Date(dates)) => dates.get(row).is_some_and(|d| *d != i64::MIN),
+            Some(Values::Image(pictures)) => pictures.hashes.get(row).is_some_and(Option::is_some),
+            Some(Values::Absent) | None => false,
+        }
+    }
+
+    /// The text of a text cell without a copy where the table holds it.
+    pub fn text_ref(&self, col: usize, row: usize) -> Option<Cow<'_, str>> {
+        if !matches!(self.values.get(col), Some(Values::Text)) {
+            return None;
+        }
+        text_of(self.cell(col, row)).ok().flatten()
+    }
+
+    /// The text of a text cell, as written.
+    pub fn text(&self, col: usize, row: usize) -> Option<Arc<str>> {
+        self.text_ref(col, row).map(Arc::from)
+    }
+
+    /// The number of a number cell; finite.
+    pub fn number(&self, col: usize, row: usize) -> Option<f64> {
+        match self.values.get(col) {
+            Some(Values::Number(numbers)) => numbers.get(row).copied().filter(|n| !n.is_nan()),
+            _ => None,
+        }
+    }
+
+    /// The value of a category cell.
+    pub fn category(&self, col: usize, row: usize) -> Option<Arc<str>> {
+        match self.values.get(col) {
+            Some(Values::Category { codes, names }) => {
+                names.get(*codes.get(row)? as usize).cloned()
+            }
+            _ => None,
+        }
+    }
+
+    /// The moment of a date cell, in seconds since 1970-01-01T00:00:00Z.
+    pub fn date(&self, col: usize, row: usize) -> Option<i64> {
+        match self.values.get(col) {
+            Some(Values::Date(dates)) => dates.get(row).copied().filter(|d| *d != i64::MIN),
+            _ => None,
+        }
+    }
+
+    /// The picture of an image cell scaled to a square of `size_px` pixels: from the cache, or decoded again.
+    pub fn image(&self, col: usize, row: usize, size_px: usize) -> Option<Arc<Picture>> {
+        let Some(Values::Image(pictures)) = self.values.get(col) else {
+            return None;
+        };
+        (*pictures.hashes.get(row)?)?;
+        if let (Some(cached), Ok(at)) = (
+            &pictures.cached[row],
+            self.image_sizes.binary_search(&size_px),
+        ) {
+            return Some(Arc::clone(&cached[at]));
+        }
+        let bytes = self.picture_bytes(col, row).ok()??;
+        let picture = decode_picture(&bytes).ok()?;
+        resize_picture(&picture, size_px).ok().map(Arc::new)
+    }
+
+    /// The picture of an image cell in its own size, decoded anew.
+    pub fn image_full(&self, col: usize, row: usize) -> Option<Picture> {
+        decode_picture(&self.picture_bytes(col, row).ok()??).ok()
+    }
+
+    /// What a cell says, whatever its modality; pictures in `size_px`.
+    pub fn value(&self, col: usize, row: usize, size_px: usize) -> Option<Value> {
+        match self.columns.get(col)?.modality {
+            Modality::Text => self.text(col, row).map(Value::Text),
+            Modality::Image => self.image(col, row, size_px).map(Value::Image),
+            Modality::Number => self.number(col, row).map(Value::Number),
+            Modality::Category => self.category(col, row).map(Value::Category),
+            Modality::Date => self.date(col, row).map(Value::Date),
+        }
+    }
+
+    /// A number that is equal for pictures of identical bytes; for grouping, never stored.
+    pub fn image_hash(&self, col: usize, row: usize) -> Option<u64> {
+        match self.values.get(col) {
+            Some(Values::Image(pictures)) => *pictures.hashes.get(row)?,
+            _ => None,
+        }
+    }
+
+    /// A number that is equal for identical texts (blanks at the ends and case apart); for grouping, never stored.
+    pub fn text_hash(&self, col: usize, row: usize) -> Option<u64> {
+        let text = self.text_ref(col, row)?;
+        Some(content_hash(text.trim().to_lowercase().as_bytes()))
+    }
+
+    fn cell(&self, col: usize, row: usize) -> CellRef<'_> {
+        match self.table_cols.get(col) {
+            Some(Some(table_col)) => self.table.cell(row, *table_col),
+            _ => CellRef::Missing,
+        }
+    }
+
+    fn read_column(&self, col: usize) -> (Values, Vec<(usize, CellFault)>) {
+        if self.table_cols[col].is_none() {
+            return (Values::Absent, Vec::new());
+        }
+        let mut faults = Vec::new();
+        let cells = (0..self.num_rows()).map(|row| (row, self.cell(col, row)));
+        let mut keep = |row: usize, fault: CellFault| faults.push((row, fault));
+        let values = match self.columns[col].modality {
+            Modality::Text => {
+                cells.for_each(|(row, cell)| {
+                    text_of(cell)
+                        .err()
+                        .into_iter()
+                        .for_each(|fault| keep(row, fault));
+                });
+                Values::Text
+            }
+            Modality::Number => Values::Number(
+                cells
+                    .map(|(row, cell)| {
+                        number_of(cell)
+                            .unwrap_or_else(|fault| {
+                                keep(row, fault);
+                                None
+                            })
+                            .unwrap_or(f64::NAN)
+                    })
+                    .collect(),
+            ),
+            Modality::Date => Values::Date(
+                cells
+                    .map(|(row, cell)| {
+                        date_of(cell)
+                            .unwrap_or_else(|fault| {
+                                keep(row, fault);
+                                None
+                            })
+                            .unwrap_or(i64::MIN)
+                    })
+                    .collect(),
+            ),
+            Modality::Category => {
+                let mut interner = Interner::default();
+                let codes = cells
+                    .map(|(row, cell)| match category_of(cell) {
+                        Ok(Some(name)) => interner.code(&name),
+                        Ok(None) => u32::MAX,
+                        Err(fault) => {
+                            keep(row, fault);
+                            u32::MAX
+                        }
+                    })
+                    .collect();
+                Values::Category {
+                    codes,
+                    names: interner.names,
+                }
+            }
+            Modality::Image => Values::Image(Pictures {
+                hashes: vec![None; self.num_rows()],
+                cached: vec![None; self.num_rows()],
+            }),
+        };
+        (values, faults)
+    }
+
+    fn read_pictures(
+        &mut self,
+        options: &DatasetOptions,
+        progress: Progress<'_>,
+        faults: &mut BTreeMap<usize, (usize, CellFault)>,
+    ) -> Result<(), DataError> {
+        let cols: Vec<usize> = (0..self.columns.len())
+            .filter(|col| matches!(self.values[*col], Values::Image(_)))
+            .collect();
+        if cols.is_empty() {
+            return Ok(());
+        }
+        // Which pictures are kept is settled before any is decoded, so that it does not depend on who is first.
+        let bytes_each: usize = self.image_sizes.iter().map(|size| size * size * 3).sum();
+        let mut left = options.cache_bytes;
+        let mut jobs = Vec::new();
+        for row in 0..self.num_rows() {
+            for &col in &cols {
+                if is_missing(self.cell(col, row)) {
+                    continue;
+                }
+                let keep = bytes_each > 0 && bytes_each <= left;
+                left -= if keep { bytes_each } else { 0 };
+                jobs.push((col, row, keep));
+            }
+        }
+        let done = AtomicUsize::new(0);
+        let decode = |&(col, row, keep): &(usize, usize, bool)| {
+            let result = self.read_picture(col, row, keep);
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, jobs.len());
+            result
+        };
+        let results: Vec<_> = if jobs.len() < 2 || options.threads == 1 {
+            jobs.iter().map(decode).collect()
+        } else if options.threads == 0 {
+            jobs.par_iter().map(decode).collect()
+        } else {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(options.threads)
+                .build()
+                .map_err(|error| DataError::Threads {
+                    what: error.to_string(),
+                })?
+                .install(|| jobs.par_iter().map(decode).collect())
+        };
+        for ((col, row, _), result) in jobs.into_iter().zip(results) {
+            let Values::Image(pictures) = &mut self.values[col] else {
+                continue;
+            };
+            match result {
+                Ok((hash, cached)) => {
+                    pictures.hashes[row] = Some(hash);
+                    pictures.cached[row] = cached;
+                }
+                Err(error) => {
+                    faults
+                        .entry(row)
+                        .or_insert((col, (error.reason_code, error.text)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[allow(
+        clippy::type_complexity,
+        reason = "a hash and the scaled pictures, used once"
+    )]
+    fn read_picture(
+        &self,
+        col: usize,
+        row: usize,
+        keep: bool,
+    ) -> Result<(u64, Option<Box<[Arc<Picture>]>>), PictureError> {
+        let bytes = self.picture_bytes(col, row)?.unwrap_or_default();
+        let picture = decode_picture(&bytes)?;
+        let scale = |size: &usize| resize_picture(&picture, *size).map(Arc::new);
+        let scaled = if keep {
+            Some(
+                self.image_sizes
+                    .iter()
+                    .map(scale)
+                    .collect::<Result<Box<[_]>, _>>()?,
+            )
+        } else {
+            None
+        };
+        Ok((content_hash(&bytes), scaled))
+    }
+
+    fn picture_bytes(&self, col: usize, row: usize) -> Result<Option<Cow<'_, [u8]>>, PictureError> {
+        match self.cell(col, row) {
+            cell if is_missing(cell) => Ok(None),
+            CellRef::Bytes(bytes) => Ok(Some(Cow::Borrowed(bytes))),
+            CellRef::Text(text) => {
+                let path = self.table.base_dir(row).join(text.trim());
+                picture::read_file(&path).map(|bytes| Some(Cow::Owned(bytes)))
+            }
+            _ => Err(PictureError {
+                reason_code: "not_a_path",
+                text: "a number or list where the path of a picture should be".to_owned(),
+            }),
+        }
+    }
+
+    fn list_bad(&mut self, faults: BTreeMap<usize, (usize, CellFault)>) {
+        self.good_rows = (0..self.num_rows())
+            .filter(|row| !faults.contains_key(row))
+            .collect();
+        self.bad = faults
+            .into_iter()
+            .map(|(row, (col, (reason_code, text)))| BadRecord {
+                row,
+                line: self.table.line(row),
+                column: self.columns[col].name.clone(),
+                reason_code,
+                text,
+            })
+            .collect();
+    }
+}
+
+#[derive(Default)]
+struct Interner {
+    codes: HashMap<Arc<str>, u32>,
+    names: Vec<Arc<str>>,
+}
+
+impl Interner {
+    fn code(&mut self, name: &str) -> u32 {
+        if let Some(code) = self.codes.get(name) {
+            return *code;
+        }
+        let name: Arc<str> = Arc::from(name);
+        let code = self.names.len() as u32;
+        self.names.push(Arc::clone(&name));
+        self.codes.insert(name, code);
+        code
+    }
+}
+
+/// SipHash with fixed keys: equal bytes give equal numbers within a run, and 64 bits keep millions apart.
+pub(crate) fn content_hash(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn is_missing(cell: CellRef<'_>) -> bool {
+    match cell {
+        CellRef::Missing => true,
+        CellRef::Text(text) => is_missing_word(text),
+        _ => false,
+    }
+}
+
+fn text_of(cell: CellRef<'_>) -> Result<Option<Cow<'_, str>>, CellFault> {
+    match cell {
+        cell if is_missing(cell) => Ok(None),
+        CellRef::Text(text) => Ok(Some(Cow::Borrowed(text))),
+        CellRef::Number(number) => Ok(Some(Cow::Owned(number_name(number)))),
+        CellRef::List(list) => Ok(Some(Cow::Owned(join(list)))),
+        CellRef::Bytes(bytes) => std::str::from_utf8(bytes)
+            .map(|text| Some(Cow::Borrowed(text)))
+            .map_err(|_| {
+                (
+                    "not_text",
+                    format!("{} bytes that are not UTF-8 text", bytes.len()),
+                )
+            }),
+        CellRef::Missing => Ok(None),
+    }
+}
+
+fn join(list: &[Cell]) -> String {
+    let parts: Vec<Cow<'_, str>> = list
+        .iter()
+        .filter_map(|item| match item {
+            Cell::Text(text) => Some(Cow::Borrowed(text.as_str())),
+            Cell::Number(number) => Some(Cow::Owned(number_name(*number))),
+            Cell::List(list) => Some(Cow::Owned(join(list))),
+            Cell::Missing | Cell::Bytes(_) => None,
+        })
+        .collect();
+    parts.join(" ")
+}
+
+fn number_of(cell: CellRef<'_>) -> Result<Option<f64>, CellFault> {
+    match cell {
+        cell if is_missing(cell) => Ok(None),
+        CellRef::Number(number) if number.is_finite() => Ok(Some(number)),
+        CellRef::Text(text) => match parse_number(text) {
+            Some(number) => Ok(Some(number)),
+            None => Err((
+                "not_a_number",
+                expected("a finite number, or empty for missing", text),
+            )),
+        },
+        other => Err(("not_a_number", expected("a finite number", &shown(other)))),
+    }
+}
+
+fn date_of(cell: CellRef<'_>) -> Result<Option<i64>, CellFault> {
+    match cell {
+        cell if is_missing(cell) => Ok(None),
+        // Binary sources give moments as numbers: seconds since 1970.
+        CellRef::Number(number) if number.abs() < 1e15 => Ok(Some(number.floor() as i64)),
+        CellRef::Text(text) => match parse_date(text) {
+            Some(date) => Ok(Some(date)),
+            None => Err(("not_a_date", expected("a date such as 2024-03-31", text))),
+        },
+        other => Err((
+            "not_a_date",
+            expected("a date such as 2024-03-31", &shown(other)),
+        )),
+    }
+}
+
+fn category_of(cell: CellRef<'_>) -> Result<Option<Cow<'_, str>>, CellFault> {
+    match text_of(cell)? {
+        Some(Cow::Borrowed(text)) => Ok(Some(Cow::Borrowed(text.trim()))),
+        other => Ok(other),
+    }
+}
+
+fn expected(what: &str, got: &str) -> String {
+    let got: String = got.chars().take(60).collect();
+    format!("expected {what}, got \"{got}\"")
+}
+
+fn shown(cell: CellRef<'_>) -> String {
+    match cell {
+        CellRef::Number(number) => number_name(number),
+        CellRef::Bytes(bytes) => format!("{} bytes", bytes.len()),
+        CellRef::List(list) => format!("a list of {}", list.len()),
+        CellRef::Text(text) => text.to_owned(),
+        CellRef::Missing => String::new(),
+    }
+}

@@ -1,0 +1,131 @@
+//! What the columns of a table are, from their content.
+
+use std::collections::BTreeMap;
+
+use schema::{Column, Modality, Role, Task};
+
+use crate::{DataError, Table};
+
+mod column;
+mod task;
+
+/// Something about a column or the table that a person should know.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Warning {
+    /// Closed word: `identifier`, `leak`, `constant`, `all_missing`, `broken_media`, `bad_cells`, `rare_class`,
+    /// `missing_target`, `ragged_rows`.
+    pub code: &'static str,
+    /// Column it is about; empty for the table.
+    pub column: String,
+    /// In words.
+    pub text: String,
+}
+
+/// What is known about a column.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct ColumnInfo {
+    /// Name, modality, role.
+    #[serde(flatten)]
+    pub column: Column,
+    /// Why it is taken to be that, in words.
+    pub why: String,
+    /// Cells that are missing.
+    pub num_missing: usize,
+    /// Distinct values.
+    pub num_distinct: usize,
+    /// Up to three cells, as written, cut at 60 characters.
+    pub examples: Vec<String>,
+}
+
+/// Records of a class or label.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Balance {
+    /// Its name.
+    pub class: String,
+    /// Records that have it.
+    pub num_records: usize,
+}
+
+/// What is known about a table.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Inspection {
+    /// Name of the table.
+    pub table: String,
+    /// Number of records.
+    pub num_records: usize,
+    /// Rows that could not be read as records.
+    pub num_bad_rows: usize,
+    /// One entry a column, in file order.
+    pub columns: Vec<ColumnInfo>,
+    /// What would be predicted, if a target was named.
+    pub task: Option<Task>,
+    /// Why, in words.
+    pub task_why: String,
+    /// Records of each class or label, most first; empty for regression.
+    pub balance: Vec<Balance>,
+    /// What a person should know.
+    pub warnings: Vec<Warning>,
+}
+
+impl Inspection {
+    /// The columns that a model reads by default.
+    pub fn inputs(&self) -> Vec<Column> {
+        self.columns
+            .iter()
+            .map(|info| &info.column)
+            .filter(|column| column.role == Role::Input)
+            .cloned()
+            .collect()
+    }
+
+    /// A column by name.
+    pub fn column(&self, name: &str) -> Option<&ColumnInfo> {
+        self.columns.iter().find(|info| info.column.name == name)
+    }
+}
+
+/// Infers modality and role of every column, and the task if a target is named.
+///
+/// `overrides` are modalities that a person decided; a column named there is used as an input whatever it looks like.
+///
+/// # Errors
+/// [`DataError::NoColumn`] if the target or an overridden column is not there.
+pub fn inspect(
+    table: &Table,
+    target: Option<&str>,
+    overrides: &BTreeMap<String, Modality>,
+) -> Result<Inspection, DataError> {
+    for name in target
+        .into_iter()
+        .chain(overrides.keys().map(String::as_str))
+    {
+        table.require(name)?;
+    }
+    let mut warnings = Vec::new();
+    let mut columns = Vec::new();
+    for (col, name) in table.columns().iter().enumerate() {
+        let is_target = target == Some(name.as_str());
+        let chosen = overrides.get(name).copied();
+        columns.push(column::inspect(
+            table,
+            col,
+            chosen,
+            is_target,
+            &mut warnings,
+        ));
+    }
+    let mut inspection = Inspection {
+        table: table.name().to_owned(),
+        num_records: table.num_records(),
+        num_bad_rows: table.num_bad_rows(),
+        columns,
+        task: None,
+        task_why: String::new(),
+        balance: Vec::new(),
+        warnings,
+    };
+    if let Some(target) = target {
+        task::inspect(table, table.require(target)?, &mut inspection);
+    }
+    Ok(inspection)
+}

@@ -1,0 +1,130 @@
+//! Pictures to pixels.
+
+use schema::{InputBatch, Payload};
+
+use super::{Augmentation, presence};
+use crate::{Dataset, augment::augment_into};
+
+/// Pictures that the channel statistics are taken from, at most; more change nothing in the third digit.
+const MAX_FITTED: usize = 2000;
+
+/// Size, and mean and deviation by channel.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FittedPixels {
+    size_px: usize,
+    mean: [f32; 3],
+    deviation: [f32; 3],
+}
+
+impl FittedPixels {
+    /// Learns the channel statistics from some rows; without `normalise` they are 0 and 1.
+    pub fn fit(
+        dataset: &Dataset,
+        col: usize,
+        rows: &[usize],
+        size_px: usize,
+        normalise: bool,
+    ) -> Self {
+        let size_px = size_px.max(1);
+        let plain = Self {
+            size_px,
+            mean: [0.0; 3],
+            deviation: [1.0; 3],
+        };
+        if !normalise {
+            return plain;
+        }
+        // Whole numbers: the sums do not depend on any order.
+        let (mut sums, mut squares, mut num) = ([0_u64; 3], [0_u64; 3], 0_u64);
+        let every = rows.len().div_ceil(MAX_FITTED).max(1);
+        for row in rows.iter().step_by(every) {
+            let Some(picture) = dataset.image(col, *row, size_px) else {
+                continue;
+            };
+            for pixel in picture.rgb.chunks_exact(3) {
+                for channel in 0..3 {
+                    let value = u64::from(pixel[channel]);
+                    sums[channel] += value;
+                    squares[channel] += value * value;
+                }
+            }
+            num += (size_px * size_px) as u64;
+        }
+        if num == 0 {
+            return plain;
+        }
+        let n = num as f64;
+        let mean = sums.map(|sum| sum as f64 / n);
+        let deviation =
+            [0, 1, 2].map(|c| (squares[c] as f64 / n - mean[c] * mean[c]).max(0.0).sqrt());
+        Self {
+            size_px,
+            mean: mean.map(|mean| (mean / 255.0) as f32),
+            // A flat channel would blow up; a hundredth of the range is the least that is believed.
+            deviation: deviation.map(|deviation| (deviation / 255.0).max(0.01) as f32),
+        }
+    }
+
+    /// Height and width in pixels.
+    pub fn size_px(&self) -> usize {
+        self.size_px
+    }
+
+    /// Mean by channel, of values in [0, 1].
+    pub fn mean(&self) -> [f32; 3] {
+        self.mean
+    }
+
+    /// Deviation by channel, of values in [0, 1].
+    pub fn deviation(&self) -> [f32; 3] {
+        self.deviation
+    }
+
+    /// `[B, 3, H, W]`.
+    pub fn collate(
+        &self,
+        dataset: &Dataset,
+        col: usize,
+        rows: &[usize],
+        augment: Option<&Augmentation>,
+    ) -> InputBatch {
+        let plane = self.size_px * self.size_px;
+        let mut present = presence(dataset, col, rows);
+        let mut data = vec![0.0; rows.len() * 3 * plane];
+        for ((row, present), out) in rows
+            .iter()
+            .zip(&mut present)
+            .zip(data.chunks_exact_mut(3 * plane))
+        {
+            let picture = dataset.image(col, *row, self.size_px);
+            // A file that was there when the data set was opened may be gone by now.
+            *present = picture.is_some();
+            let Some(picture) = picture else { continue };
+            match augment {
+                Some(augment) => {
+                    let mut rng = augment.seed.at(*row as u64).at(col as u64).rng();
+                    augment_into(&picture, &augment.image, &mut rng, out);
+                }
+                None => {
+                    for (at, pixel) in picture.rgb.chunks_exact(3).enumerate() {
+                        for channel in 0..3 {
+                            out[channel * plane + at] = f32::from(pixel[channel]) / 255.0;
+                        }
+                    }
+                }
+            }
+            for (channel, values) in out.chunks_exact_mut(plane).enumerate() {
+                let (mean, gain) = (self.mean[channel], 1.0 / self.deviation[channel]);
+                values
+                    .iter_mut()
+                    .for_each(|value| *value = (*value - mean) * gain);
+            }
+        }
+        let shape = vec![rows.len(), 3, self.size_px, self.size_px];
+        InputBatch {
+            present,
+            payload: Payload::Floats { shape, data },
+        }
+    }
+}

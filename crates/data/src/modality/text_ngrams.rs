@@ -1,0 +1,276 @@
+//! Text to weighted bags of word and character n-grams, for linear models and embedding bags.
+//!
+//! Source: scikit-learn's `TfidfVectorizer` (`sublinear_tf`, smoothed idf, L2 norm) with analyzers `word` (1-2) and
+//! `char` (3-5). Differs: characters are taken within words with `<` and `>` around each, and each of the two blocks
+//! has a norm of 1.
+
+use std::collections::HashMap;
+
+use schema::{InputBatch, Payload};
+
+use super::{presence, words};
+use crate::Dataset;
+
+/// Sparse rows: entries of row `i` are `offsets[i]..offsets[i + 1]`, ids ascending.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SparseRows {
+    /// Where each row's entries start; one longer than the number of rows.
+    pub offsets: Vec<usize>,
+    /// Feature of each entry.
+    pub ids: Vec<u32>,
+    /// Weight of each entry.
+    pub weights: Vec<f32>,
+}
+
+/// The n-grams of the training rows: each its own feature while they fit in the buckets, otherwise hashed.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FittedNgrams {
+    num_records: usize,
+    words: Block,
+    characters: Block,
+}
+
+/// One block of features.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(from = "SavedBlock", into = "SavedBlock")]
+struct Block {
+    saved: SavedBlock,
+    index: HashMap<String, u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SavedBlock {
+    /// N-grams in feature order, one a line (none holds a line end); empty if hashed.
+    ngrams: String,
+    /// Training records that have each feature; 0 marks one that is dropped.
+    num_with: Vec<u32>,
+    /// Whether features are buckets of a hash.
+    hashed: bool,
+}
+
+impl From<SavedBlock> for Block {
+    fn from(saved: SavedBlock) -> Self {
+        let index = if saved.hashed {
+            HashMap::new()
+        } else {
+            saved.ngrams.lines().map(str::to_owned).zip(0..).collect()
+        };
+        Self { saved, index }
+    }
+}
+
+impl From<Block> for SavedBlock {
+    fn from(block: Block) -> Self {
+        block.saved
+    }
+}
+
+impl Block {
+    fn fit(records: &[Vec<String>], buckets: usize, min_records: usize) -> Self {
+        let mut num_with = HashMap::<&str, u32>::new();
+        for record in records {
+            let mut grams: Vec<&str> = record.iter().map(String::as_str).collect();
+            grams.sort_unstable();
+            grams.dedup();
+            grams
+                .into_iter()
+                .for_each(|gram| *num_with.entry(gram).or_default() += 1);
+        }
+        let min_records = min_records.max(1) as u32;
+        let mut kept: Vec<(&str, u32)> = num_with
+            .iter()
+            .map(|(gram, num)| (*gram, *num))
+            .filter(|(_, num)| *num >= min_records)
+            .collect();
+        kept.sort_unstable();
+        if kept.len() <= buckets {
+            let ngrams: Vec<&str> = kept.iter().map(|(gram, _)| *gram).collect();
+            return Self::from(SavedBlock {
+                ngrams: ngrams.join("\n"),
+                num_with: kept.iter().map(|(_, num)| *num).collect(),
+                hashed: false,
+            });
+        }
+        let mut counts = vec![0_u32; buckets.max(1)];
+        for record in records {
+            let mut ids: Vec<usize> = record
+                .iter()
+                .map(|gram| bucket(gram, counts.len()))
+                .collect();
+            ids.sort_unstable();
+            ids.dedup();
+            ids.into_iter().for_each(|id| counts[id] += 1);
+        }
+        counts
+            .iter_mut()
+            .filter(|count| **count < min_records)
+            .for_each(|count| *count = 0);
+        Self::from(SavedBlock {
+            ngrams: String::new(),
+            num_with: counts,
+            hashed: true,
+        })
+    }
+
+    fn len(&self) -> usize {
+        self.saved.num_with.len()
+    }
+
+    fn feature(&self, gram: &str) -> Option<u32> {
+        let id = if self.saved.hashed {
+            bucket(gram, self.len()) as u32
+        } else {
+            *self.index.get(gram)?
+        };
+        (self.saved.num_with[id as usize] > 0).then_some(id)
+    }
+
+    /// Adds the entries of one record, L2 norm 1 together, features shifted by `first`.
+    fn push(&self, grams: &[String], num_records: usize, first: u32, out: &mut SparseRows) {
+        let mut ids: Vec<u32> = grams.iter().filter_map(|gram| self.feature(gram)).collect();
+        ids.sort_unstable();
+        let start = out.ids.len();
+        let mut squares = 0.0_f64;
+        for run in ids.chunk_by(|a, b| a == b) {
+            let with = f64::from(self.saved.num_with[run[0] as usize]);
+            let idf = ((1.0 + num_records as f64) / (1.0 + with)).ln() + 1.0;
+            let weight = (1.0 + (run.len() as f64).ln()) * idf;
+            squares += weight * weight;
+            out.ids.push(first + run[0]);
+            out.weights.push(weight as f32);
+        }
+        if squares > 0.0 {
+            let norm = squares.sqrt() as f32;
+            out.weights[start..]
+                .iter_mut()
+                .for_each(|weight| *weight /= norm);
+        }
+    }
+}
+
+impl FittedNgrams {
+    /// Learns n-grams and in how many records each stands from some rows.
+    ///
+    /// `buckets` is the most features a block; n-grams in fewer than `min_records` records are dropped.
+    pub fn fit(
+        dataset: &Dataset,
+        col: usize,
+        rows: &[usize],
+        buckets: usize,
+        min_records: usize,
+    ) -> Self {
+        let texts = rows.iter().filter_map(|row| dataset.text_ref(col, *row));
+        let (words, characters): (Vec<_>, Vec<_>) = texts.map(|text| ngrams(&text)).unzip();
+        Self {
+            num_records: words.len(),
+            words: Block::fit(&words, buckets, min_records),
+            characters: Block::fit(&characters, buckets, min_records),
+        }
+    }
+
+    /// Number of features of both blocks; words come first.
+    pub fn num_features(&self) -> usize {
+        self.words.len() + self.characters.len()
+    }
+
+    /// Number of features of the word block.
+    pub fn num_word_features(&self) -> usize {
+        self.words.len()
+    }
+
+    /// The n-gram of a feature; `None` if its block is hashed.
+    pub fn feature_name(&self, feature: usize) -> Option<&str> {
+        let (block, at) = match feature.checked_sub(self.words.len()) {
+            None => (&self.words, feature),
+            Some(at) => (&self.characters, at),
+        };
+        if block.saved.hashed {
+            None
+        } else {
+            block.saved.ngrams.lines().nth(at)
+        }
+    }
+
+    /// The bag of one text.
+    pub fn bag(&self, text: &str) -> SparseRows {
+        let mut out = SparseRows {
+            offsets: vec![0],
+            ..SparseRows::default()
+        };
+        self.push(text, &mut out);
+        out
+    }
+
+    /// The bags of some rows; an absent cell has no entries.
+    pub fn rows(&self, dataset: &Dataset, col: usize, rows: &[usize]) -> SparseRows {
+        let mut out = SparseRows {
+            offsets: vec![0],
+            ..SparseRows::default()
+        };
+        for row in rows {
+            match dataset.text_ref(col, *row) {
+                Some(text) => self.push(&text, &mut out),
+                None => out.offsets.push(out.ids.len()),
+            }
+        }
+        out
+    }
+
+    fn push(&self, text: &str, out: &mut SparseRows) {
+        let (words, characters) = ngrams(text);
+        self.words.push(&words, self.num_records, 0, out);
+        self.characters
+            .push(&characters, self.num_records, self.words.len() as u32, out);
+        out.offsets.push(out.ids.len());
+    }
+
+    /// Bags of both blocks, ids below [`FittedNgrams::num_features`].
+    pub fn collate(&self, dataset: &Dataset, col: usize, rows: &[usize]) -> InputBatch {
+        let SparseRows {
+            offsets,
+            ids,
+            weights,
+        } = self.rows(dataset, col, rows);
+        InputBatch {
+            present: presence(dataset, col, rows),
+            payload: Payload::Bags {
+                offsets,
+                ids,
+                weights,
+            },
+        }
+    }
+}
+
+/// Word 1-2-grams and, within each word, character 3-5-grams.
+fn ngrams(text: &str) -> (Vec<String>, Vec<String>) {
+    let words = words(text);
+    let mut characters = Vec::new();
+    for word in &words {
+        let marked = format!("<{word}>");
+        let mut ends: Vec<usize> = marked.char_indices().map(|(at, _)| at).collect();
+        ends.push(marked.len());
+        for length in 3..=5 {
+            for window in ends.windows(length + 1) {
+                characters.push(marked[window[0]..window[length]].to_owned());
+            }
+        }
+    }
+    let mut grams: Vec<String> = words
+        .windows(2)
+        .map(|pair| format!("{} {}", pair[0], pair[1]))
+        .collect();
+    grams.extend(words);
+    (grams, characters)
+}
+
+/// FNV-1a with a final mix: the same on every machine and in every version, as features are stored by it.
+fn bucket(gram: &str, buckets: usize) -> usize {
+    let hash = gram.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((u128::from(mixed) * buckets as u128) >> 64) as usize
+}

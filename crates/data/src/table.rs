@@ -1,0 +1,382 @@
+//! A table as it was read: cells in one compact store, with the line that each record stood on.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use schema::{Cell, Record};
+
+use crate::{DataError, source};
+
+/// One cell, borrowed from its table.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum CellRef<'a> {
+    /// Nothing there.
+    Missing,
+    /// Text as written.
+    Text(&'a str),
+    /// A number that the source already knew to be one.
+    Number(f64),
+    /// Media bytes that stand in the table itself.
+    Bytes(&'a [u8]),
+    /// Several values.
+    List(&'a [Cell]),
+}
+
+impl CellRef<'_> {
+    /// Whether there is nothing in it.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing)
+    }
+
+    /// The cell with contents of its own.
+    pub fn to_cell(&self) -> Cell {
+        match *self {
+            Self::Missing => Cell::Missing,
+            Self::Text(text) => Cell::Text(text.to_owned()),
+            Self::Number(number) => Cell::Number(number),
+            Self::Bytes(bytes) => Cell::Bytes(bytes.to_vec()),
+            Self::List(list) => Cell::List(list.to_vec()),
+        }
+    }
+}
+
+/// A row of the file that is no record.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct BadRow {
+    /// Line in the file, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub text: String,
+}
+
+/// 16 bytes a cell; text and bytes lie end to end in the store's arenas.
+#[derive(Debug, Clone, Copy)]
+enum Slot {
+    Missing,
+    Text {
+        start: u64,
+        len: u32,
+    },
+    Number(f64),
+    Bytes {
+        start: u64,
+        len: u32,
+    },
+    /// Lists, and anything too long for the arenas' 32-bit lengths.
+    Other(u32),
+}
+
+/// A run of records that came from one file.
+#[derive(Debug, Clone)]
+struct Part {
+    first_row: usize,
+    name: String,
+    base_dir: PathBuf,
+}
+
+#[derive(Debug, Default)]
+struct Store {
+    columns: Vec<String>,
+    slots: Vec<Slot>,
+    text: String,
+    bytes: Vec<u8>,
+    other: Vec<Cell>,
+    lines: Vec<usize>,
+    parts: Vec<Part>,
+    bad_rows: Vec<BadRow>,
+    num_bad_rows: usize,
+}
+
+/// Fills a table record by record.
+pub(crate) struct TableBuilder {
+    store: Store,
+}
+
+/// Bad rows that are kept with their reason; further ones are only counted.
+const KEPT_BAD_ROWS: usize = 100;
+
+impl TableBuilder {
+    pub(crate) fn new(name: &str, base_dir: &Path, columns: Vec<String>) -> Self {
+        let part = Part {
+            first_row: 0,
+            name: name.to_owned(),
+            base_dir: base_dir.to_owned(),
+        };
+        Self {
+            store: Store {
+                columns,
+                parts: vec![part],
+                ..Store::default()
+            },
+        }
+    }
+
+    pub(crate) fn num_columns(&self) -> usize {
+        self.store.columns.len()
+    }
+
+    pub(crate) fn num_bad_rows(&self) -> usize {
+        self.store.num_bad_rows
+    }
+
+    pub(crate) fn bad_row(&mut self, line: usize, text: String) {
+        self.store.num_bad_rows += 1;
+        if self.store.bad_rows.len() < KEPT_BAD_ROWS {
+            self.store.bad_rows.push(BadRow { line, text });
+        }
+    }
+
+    pub(crate) fn text(&mut self, text: &str) {
+        let slot = match u32::try_from(text.len()) {
+            Ok(0) => Slot::Missing,
+            Ok(len) => {
+                let start = self.store.text.len() as u64;
+                self.store.text.push_str(text);
+                Slot::Text { start, len }
+            }
+            Err(_) => self.other(Cell::Text(text.to_owned())),
+        };
+        self.store.slots.push(slot);
+    }
+
+    pub(crate) fn cell(&mut self, cell: &Cell) {
+        let slot = match cell {
+            Cell::Missing => Slot::Missing,
+            Cell::Text(text) => return self.text(text),
+            // A float that is not a number is how binary sources say missing; infinities stay and are found bad.
+            Cell::Number(number) if number.is_nan() => Slot::Missing,
+            Cell::Number(number) => Slot::Number(*number),
+            Cell::Bytes(bytes) => match u32::try_from(bytes.len()) {
+                Ok(0) => Slot::Missing,
+                Ok(len) => {
+                    let start = self.store.bytes.len() as u64;
+                    self.store.bytes.extend_from_slice(bytes);
+                    Slot::Bytes { start, len }
+                }
+                Err(_) => self.other(cell.clone()),
+            },
+            Cell::List(list) if list.is_empty() => Slot::Missing,
+            Cell::List(_) => self.other(cell.clone()),
+        };
+        self.store.slots.push(slot);
+    }
+
+    fn other(&mut self, cell: Cell) -> Slot {
+        match u32::try_from(self.store.other.len()) {
+            Ok(index) => {
+                self.store.other.push(cell);
+                Slot::Other(index)
+            }
+            Err(_) => Slot::Missing,
+        }
+    }
+
+    /// Ends a record, of which every column must have been given.
+    pub(crate) fn end_record(&mut self, line: usize) {
+        let full = (self.store.lines.len() + 1) * self.store.columns.len();
+        self.store.slots.resize(full, Slot::Missing);
+        self.store.lines.push(line);
+    }
+
+    pub(crate) fn finish(mut self) -> Table {
+        self.store.slots.shrink_to_fit();
+        self.store.text.shrink_to_fit();
+        self.store.bytes.shrink_to_fit();
+        let dropped = vec![false; self.store.columns.len()];
+        Table {
+            store: Arc::new(self.store),
+            dropped,
+        }
+    }
+}
+
+/// Records with named columns. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Table {
+    store: Arc<Store>,
+    dropped: Vec<bool>,
+}
+
+impl Table {
+    /// Reads a whole table; the extension says how: see [`crate::FORMATS`].
+    ///
+    /// Media paths in its cells are relative to the folder of the file. Rows that do not fit the header are left
+    /// out and counted.
+    ///
+    /// # Errors
+    /// [`DataError`] if the file cannot be read, is of another kind, has no record, or names two columns alike.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, DataError> {
+        source::open(path.as_ref())
+    }
+
+    /// A table of records in memory; its columns are the names that occur, sorted.
+    pub fn from_records(records: Vec<Record>, base_dir: impl AsRef<Path>) -> Self {
+        let mut columns: Vec<String> = records
+            .iter()
+            .flat_map(|record| record.cells.keys().cloned())
+            .collect();
+        columns.sort_unstable();
+        columns.dedup();
+        let mut builder = TableBuilder::new("records", base_dir.as_ref(), columns.clone());
+        for (row, record) in records.iter().enumerate() {
+            for column in &columns {
+                builder.cell(record.cell(column));
+            }
+            builder.end_record(row + 1);
+        }
+        builder.finish()
+    }
+
+    /// The records of several tables one after the other. Columns are the first table's; cells of columns that a
+    /// further table lacks are missing. `None` if there is no table.
+    pub fn concat(tables: &[Self]) -> Option<Self> {
+        let first = tables.first()?;
+        let mut builder = TableBuilder::new("", Path::new(""), first.columns().to_vec());
+        builder.store.parts.clear();
+        for table in tables {
+            let offset = builder.store.lines.len();
+            builder
+                .store
+                .parts
+                .extend(table.store.parts.iter().map(|part| Part {
+                    first_row: part.first_row + offset,
+                    ..part.clone()
+                }));
+            let from: Vec<Option<usize>> = first
+                .columns()
+                .iter()
+                .map(|column| table.column_index(column))
+                .collect();
+            for row in 0..table.num_records() {
+                for col in &from {
+                    match col {
+                        Some(col) => builder.cell(&table.cell(row, *col).to_cell()),
+                        None => builder.cell(&Cell::Missing),
+                    }
+                }
+                builder.end_record(table.line(row));
+            }
+            builder.store.num_bad_rows += table.num_bad_rows();
+            builder.store.bad_rows.extend_from_slice(table.bad_rows());
+        }
+        Some(builder.finish())
+    }
+
+    /// The same table with some columns empty in every record: what a model says without them.
+    ///
+    /// # Errors
+    /// [`DataError::NoColumn`] if there is no such column.
+    pub fn with_columns_dropped<S: AsRef<str>>(&self, names: &[S]) -> Result<Self, DataError> {
+        let mut table = self.clone();
+        for name in names {
+            let col = self.require(name.as_ref())?;
+            table.dropped[col] = true;
+        }
+        Ok(table)
+    }
+
+    /// Name of the file, or `records`; of the first one if there are several.
+    pub fn name(&self) -> &str {
+        self.store.parts.first().map_or("", |part| &part.name)
+    }
+
+    /// Name of the file that a record came from.
+    pub fn name_of(&self, row: usize) -> &str {
+        self.part(row).map_or("", |part| &part.name)
+    }
+
+    /// Folder that the media paths of a record are relative to.
+    pub fn base_dir(&self, row: usize) -> &Path {
+        self.part(row).map_or(Path::new(""), |part| &part.base_dir)
+    }
+
+    fn part(&self, row: usize) -> Option<&Part> {
+        let after = self
+            .store
+            .parts
+            .partition_point(|part| part.first_row <= row);
+        self.store.parts.get(after.saturating_sub(1))
+    }
+
+    /// Number of records.
+    pub fn num_records(&self) -> usize {
+        self.store.lines.len()
+    }
+
+    /// Column names in file order.
+    pub fn columns(&self) -> &[String] {
+        &self.store.columns
+    }
+
+    /// Place of a column by name.
+    pub fn column_index(&self, name: &str) -> Option<usize> {
+        self.store.columns.iter().position(|column| column == name)
+    }
+
+    /// Place of a column by name.
+    ///
+    /// # Errors
+    /// [`DataError::NoColumn`] with the nearest name.
+    pub fn require(&self, name: &str) -> Result<usize, DataError> {
+        self.column_index(name).ok_or_else(|| DataError::NoColumn {
+            name: name.to_owned(),
+            known: self.columns().to_vec(),
+        })
+    }
+
+    /// A cell; missing where there is no such row or column.
+    pub fn cell(&self, row: usize, col: usize) -> CellRef<'_> {
+        let store = &*self.store;
+        if col >= store.columns.len() || self.dropped[col] {
+            return CellRef::Missing;
+        }
+        match store.slots.get(row * store.columns.len() + col) {
+            None | Some(Slot::Missing) => CellRef::Missing,
+            Some(Slot::Number(number)) => CellRef::Number(*number),
+            Some(Slot::Text { start, len }) => {
+                let start = *start as usize;
+                CellRef::Text(&store.text[start..start + *len as usize])
+            }
+            Some(Slot::Bytes { start, len }) => {
+                let start = *start as usize;
+                CellRef::Bytes(&store.bytes[start..start + *len as usize])
+            }
+            Some(Slot::Other(index)) => match &store.other[*index as usize] {
+                Cell::Missing => CellRef::Missing,
+                Cell::Text(text) => CellRef::Text(text),
+                Cell::Number(number) => CellRef::Number(*number),
+                Cell::Bytes(bytes) => CellRef::Bytes(bytes),
+                Cell::List(list) => CellRef::List(list),
+            },
+        }
+    }
+
+    /// Line of a record in its file, from 1.
+    pub fn line(&self, row: usize) -> usize {
+        self.store.lines.get(row).copied().unwrap_or(0)
+    }
+
+    /// A record with cells of its own; missing cells are left out.
+    pub fn record(&self, row: usize) -> Record {
+        let mut record = Record::new();
+        for (col, name) in self.columns().iter().enumerate() {
+            let cell = self.cell(row, col);
+            if !cell.is_missing() {
+                record.cells.insert(name.clone(), cell.to_cell());
+            }
+        }
+        record
+    }
+
+    /// Rows of the file that are no records and were left out.
+    pub fn num_bad_rows(&self) -> usize {
+        self.store.num_bad_rows
+    }
+
+    /// The first hundred of them, with line and reason.
+    pub fn bad_rows(&self) -> &[BadRow] {
+        &self.store.bad_rows
+    }
+}
