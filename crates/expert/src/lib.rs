@@ -1,1 +1,5 @@
-//! Experts, the stack over them, and the automatic recipe
+//! Experts, the stack over them, and the automatic recipe.
+
+mod kernel;
+pub mod lbfgs;
+pub mod softmax_regression;
