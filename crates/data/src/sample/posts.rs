@@ -209,9 +209,9 @@ fn write_part(
     )
 }
 
-/// A post's identifier, which says nothing.
+/// A post's identifier, which says nothing; the letter in front keeps it from reading as a number.
 fn id(rng: &mut Rng) -> String {
-    format!("{:010x}", rng.next_u64() >> 24)
+    format!("p{:010x}", rng.next_u64() >> 24)
 }
 
 #[cfg(test)]
