@@ -1,1 +1,31 @@
-//! The saved model: one folder, safetensors and JSON, verified on open, nothing executable
+//! The saved model: one folder of JSON and safetensors, verified on open, nothing executable.
+//!
+//! In the flow: [`save`] takes what every trained part says about itself ([`schema::Pack`]) and writes
+//!
+//! ```text
+//! artifact/
+//!   manifest.json           what it predicts, from which columns, how good it is; size and SHA-256 of every file
+//!   text_ngram.json         configuration and fitted facts of one part
+//!   text_ngram.safetensors  its numbers
+//! ```
+//!
+//! [`open`] gives the same packs back, or an error that names the file in which so much as one byte differs. A file
+//! from a stranger can be opened without danger: sizes are bounded, names are plain, links are refused, nothing is
+//! executed. It knows no tensor engine and no kind of expert.
+
+mod card;
+mod error;
+mod manifest;
+mod name;
+mod open;
+mod save;
+mod tensors;
+
+#[cfg(test)]
+mod hostile;
+
+pub use card::card;
+pub use error::ArtifactError;
+pub use manifest::{DataFacts, FORMAT_VERSION, Manifest, ManifestInput, Part, PartFile};
+pub use open::{Artifact, open, open_manifest};
+pub use save::save;
