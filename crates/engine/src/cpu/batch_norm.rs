@@ -1,0 +1,171 @@
+//! Batch norm over `[batch, channels, plane]`, with the residual sum and the ReLU that follow it in one pass.
+#![allow(
+    unsafe_code,
+    reason = "channels write interleaved places of one buffer"
+)]
+
+use super::math;
+use super::parallel::{Shared, for_each, map};
+use super::simd;
+
+/// Axes of the input.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ChannelShape {
+    pub(crate) batch: usize,
+    pub(crate) channels: usize,
+    pub(crate) plane: usize,
+}
+
+impl ChannelShape {
+    /// Start of one plane.
+    fn at(self, record: usize, channel: usize) -> usize {
+        (record * self.channels + channel) * self.plane
+    }
+
+    /// Values of one channel.
+    pub(crate) fn count(self) -> usize {
+        self.batch * self.plane
+    }
+
+    fn planes(self, x: &[f32], channel: usize) -> impl Iterator<Item = &[f32]> {
+        (0..self.batch).map(move |record| &x[self.at(record, channel)..][..self.plane])
+    }
+}
+
+/// Mean and biased variance of every channel.
+pub(crate) fn channel_stats(shape: ChannelShape, x: &[f32]) -> Vec<(f32, f32)> {
+    let count = shape.count() as f32;
+    map(shape.channels, shape.count(), |channel| {
+        simd::run(
+            #[inline(always)]
+            || {
+                let mut sum = 0.0;
+                for x in shape.planes(x, channel) {
+                    sum += math::sum(
+                        x,
+                        #[inline(always)]
+                        |x| x,
+                    );
+                }
+                let mean = sum / count;
+                let mut squares = 0.0;
+                for x in shape.planes(x, channel) {
+                    squares += math::sum(
+                        x,
+                        #[inline(always)]
+                        |x| (x - mean) * (x - mean),
+                    );
+                }
+                (mean, squares / count)
+            },
+        )
+    })
+}
+
+/// `y = x * factor + offset (+ residual)`, cut below at zero if `relu`; factor and offset by channel.
+pub(crate) fn apply(
+    shape: ChannelShape,
+    x: &[f32],
+    factors: &[(f32, f32)],
+    residual: Option<&[f32]>,
+    relu: bool,
+    y: &mut [f32],
+) {
+    let y = Shared::new(y);
+    let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
+    for_each(shape.batch, shape.channels * shape.plane, |record| {
+        for channel in 0..shape.channels {
+            let at = shape.at(record, channel);
+            // SAFETY: each record has its own places of `y`, which is borrowed until all are done.
+            let y = unsafe { y.range(at, shape.plane) };
+            let x = &x[at..][..shape.plane];
+            let residual = residual.map(|residual| &residual[at..][..shape.plane]);
+            simd::run(
+                #[inline(always)]
+                || apply_plane(x, factors[channel], residual, floor, y),
+            );
+        }
+    });
+}
+
+#[inline(always)]
+fn apply_plane(
+    x: &[f32],
+    (factor, offset): (f32, f32),
+    residual: Option<&[f32]>,
+    floor: f32,
+    y: &mut [f32],
+) {
+    match residual {
+        Some(residual) => {
+            for ((y, x), residual) in y.iter_mut().zip(x).zip(residual) {
+                *y = math::max(floor, x * factor + offset + residual);
+            }
+        }
+        None => {
+            for (y, x) in y.iter_mut().zip(x) {
+                *y = math::max(floor, x * factor + offset);
+            }
+        }
+    }
+}
+
+/// Gradients of a batch norm in training, from `dy` which has passed the ReLU already.
+pub(crate) struct Backward<'a> {
+    pub(crate) shape: ChannelShape,
+    pub(crate) x: &'a [f32],
+    pub(crate) weight: &'a [f32],
+    pub(crate) dy: &'a [f32],
+    /// Mean and one over the deviation of every channel.
+    pub(crate) stats: &'a [(f32, f32)],
+}
+
+impl Backward<'_> {
+    /// Writes `dx` and gives the gradients of weight and bias by channel.
+    pub(crate) fn run(&self, dx: &mut [f32]) -> Vec<(f32, f32)> {
+        let dx = Shared::new(dx);
+        map(self.shape.channels, self.shape.count(), |channel| {
+            simd::run(
+                #[inline(always)]
+                || self.channel(channel, dx),
+            )
+        })
+    }
+
+    #[inline(always)]
+    fn channel(&self, channel: usize, dx: Shared) -> (f32, f32) {
+        let shape = self.shape;
+        let (mean, scale) = self.stats[channel];
+        let (mut sum, mut dot) = (0.0, 0.0);
+        for (x, dy) in shape
+            .planes(self.x, channel)
+            .zip(shape.planes(self.dy, channel))
+        {
+            sum += math::sum(
+                dy,
+                #[inline(always)]
+                |dy| dy,
+            );
+            dot += math::sum2(
+                x,
+                dy,
+                #[inline(always)]
+                |x, dy| (x - mean) * dy,
+            );
+        }
+        let dw = dot * scale;
+        let count = shape.count() as f32;
+        let factor = self.weight[channel] * scale;
+        let (dy_mean, slope) = (sum / count, dw * scale / count);
+        for record in 0..shape.batch {
+            let at = shape.at(record, channel);
+            // SAFETY: each channel has its own places of `dx`, which is borrowed until all are done.
+            let dx = unsafe { dx.range(at, shape.plane) };
+            let (x, dy) = (&self.x[at..][..shape.plane], &self.dy[at..][..shape.plane]);
+            for ((dx, x), dy) in dx.iter_mut().zip(x).zip(dy) {
+                *dx = factor * (dy - dy_mean - (x - mean) * slope);
+            }
+        }
+        (dw, sum)
+    }
+}

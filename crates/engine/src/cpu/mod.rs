@@ -1,0 +1,23 @@
+//! The CPU: plain loops compiled for several instruction sets, the `gemm` crate for products, rayon for threads.
+//!
+//! Every reduction is cut into pieces whose number depends on the shape alone and is combined in order, so results
+//! have the same bits for any number of threads.
+
+pub(crate) mod simd;
+pub(crate) mod parallel;
+pub(crate) mod math;
+pub(crate) mod product;
+pub(crate) mod elementwise;
+pub(crate) mod reduce;
+pub(crate) mod activation;
+pub(crate) mod linear;
+pub(crate) mod im2col;
+pub(crate) mod conv;
+pub(crate) mod norm;
+pub(crate) mod batch_norm;
+pub(crate) mod attention;
+pub(crate) mod embedding;
+pub(crate) mod pool;
+pub(crate) mod shape;
+pub(crate) mod softmax;
+pub(crate) mod optimiser;

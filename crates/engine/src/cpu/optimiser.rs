@@ -1,0 +1,135 @@
+//! Optimiser updates: one pass over parameter, gradient and moments.
+#![allow(
+    unsafe_code,
+    reason = "rows of a table are updated in place in any order"
+)]
+
+use rayon::prelude::*;
+
+use super::parallel::{BLOCK, Shared, for_each};
+use super::simd;
+
+/// Numbers of one Adam update.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AdamStep {
+    pub(crate) beta1: f32,
+    pub(crate) beta2: f32,
+    pub(crate) eps: f32,
+    /// Learning rate over the bias correction of the first moment.
+    pub(crate) rate: f32,
+    /// One over the root of the bias correction of the second moment.
+    pub(crate) root_correction: f32,
+    /// What the parameter is multiplied by before: `1 - lr * weight_decay`.
+    pub(crate) decay: f32,
+    /// What is added to the gradient: `l2 * parameter`.
+    pub(crate) l2: f32,
+}
+
+#[inline(always)]
+fn adam_block(step: AdamStep, w: &mut [f32], g: &[f32], first: &mut [f32], second: &mut [f32]) {
+    let (new1, new2) = (1.0 - step.beta1, 1.0 - step.beta2);
+    let moments = first.iter_mut().zip(second.iter_mut());
+    for ((w, &g), (first, second)) in w.iter_mut().zip(g).zip(moments) {
+        let g = g + step.l2 * *w;
+        *first = step.beta1 * *first + new1 * g;
+        *second = step.beta2 * *second + new2 * g * g;
+        let root = second.sqrt() * step.root_correction + step.eps;
+        *w = *w * step.decay - step.rate * *first / root;
+    }
+}
+
+/// Adam over whole buffers.
+pub(crate) fn adam(
+    step: AdamStep,
+    w: &mut [f32],
+    g: &[f32],
+    first: &mut [f32],
+    second: &mut [f32],
+) {
+    let work = |((w, g), (first, second)): ((&mut [f32], &[f32]), (&mut [f32], &mut [f32]))| {
+        simd::run(
+            #[inline(always)]
+            || adam_block(step, w, g, first, second),
+        );
+    };
+    if w.len() <= BLOCK {
+        work(((w, g), (first, second)));
+        return;
+    }
+    let moments = first
+        .par_chunks_mut(BLOCK)
+        .zip(second.par_chunks_mut(BLOCK));
+    let blocks = w.par_chunks_mut(BLOCK).zip(g.par_chunks(BLOCK));
+    blocks.zip(moments).for_each(work);
+}
+
+/// Numbers of one update by stochastic gradient descent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SgdStep {
+    pub(crate) rate: f32,
+    pub(crate) momentum: f32,
+    /// What the gradient is multiplied by as it enters the momentum: `1 - dampening`, or 1 the first time.
+    pub(crate) entering: f32,
+    pub(crate) nesterov: bool,
+    pub(crate) l2: f32,
+}
+
+/// Gradient descent over whole buffers; `velocity` is `None` without momentum.
+pub(crate) fn sgd(step: SgdStep, w: &mut [f32], g: &[f32], velocity: Option<&mut [f32]>) {
+    let Some(velocity) = velocity else {
+        w.par_chunks_mut(BLOCK)
+            .zip(g.par_chunks(BLOCK))
+            .for_each(|(w, g)| {
+                simd::run(
+                    #[inline(always)]
+                    || {
+                        for (w, g) in w.iter_mut().zip(g) {
+                            *w -= step.rate * (g + step.l2 * *w);
+                        }
+                    },
+                );
+            });
+        return;
+    };
+    let blocks = w.par_chunks_mut(BLOCK).zip(g.par_chunks(BLOCK));
+    blocks
+        .zip(velocity.par_chunks_mut(BLOCK))
+        .for_each(|((w, g), velocity)| {
+            simd::run(
+                #[inline(always)]
+                || {
+                    for ((w, g), velocity) in w.iter_mut().zip(g).zip(velocity.iter_mut()) {
+                        let g = g + step.l2 * *w;
+                        *velocity = step.momentum * *velocity + step.entering * g;
+                        let ahead = g + step.momentum * *velocity;
+                        *w -= step.rate * if step.nesterov { ahead } else { *velocity };
+                    }
+                },
+            );
+        });
+}
+
+/// Adam over some rows of a table; `rows` are ascending, each once.
+pub(crate) fn adam_rows(
+    step: AdamStep,
+    w: &mut [f32],
+    (rows, g): (&[u32], &[f32]),
+    first: &mut [f32],
+    second: &mut [f32],
+) {
+    let dim = g.len() / rows.len().max(1);
+    if dim == 0 {
+        return;
+    }
+    let (w, first, second) = (Shared::new(w), Shared::new(first), Shared::new(second));
+    for_each(rows.len(), dim, |at| {
+        let start = rows[at] as usize * dim;
+        // SAFETY: every row occurs once, and the buffers are borrowed until all are done.
+        let [w, first, second] =
+            [w, first, second].map(|shared| unsafe { shared.range(start, dim) });
+        simd::run(
+            #[inline(always)]
+            || adam_block(step, w, &g[at * dim..][..dim], first, second),
+        );
+    });
+}

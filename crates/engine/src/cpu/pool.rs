@@ -1,0 +1,130 @@
+//! Pooling over windows of pictures.
+
+use rayon::prelude::*;
+
+use crate::op::PoolShape;
+
+/// Input places along one axis that the window of output place `out` covers.
+fn window(out: usize, kernel: usize, stride: usize, padding: usize, len: usize) -> (usize, usize) {
+    let start = out * stride;
+    let end = (start + kernel).saturating_sub(padding).min(len);
+    (start.saturating_sub(padding).min(end), end)
+}
+
+/// Calls `visit(output place, rows, columns)` for every window of one plane.
+fn windows(shape: &PoolShape, mut visit: impl FnMut(usize, (usize, usize), (usize, usize))) {
+    for oy in 0..shape.out_height {
+        let rows = window(
+            oy,
+            shape.kernel[0],
+            shape.stride[0],
+            shape.padding[0],
+            shape.height,
+        );
+        for ox in 0..shape.out_width {
+            let columns = window(
+                ox,
+                shape.kernel[1],
+                shape.stride[1],
+                shape.padding[1],
+                shape.width,
+            );
+            visit(oy * shape.out_width + ox, rows, columns);
+        }
+    }
+}
+
+/// Largest value of every window, and its place in the plane (the first one, as in PyTorch; none is kept if `x`
+/// holds something that is not a number: that wins).
+pub(crate) fn max_forward(shape: &PoolShape, x: &[f32], y: &mut [f32], places: &mut [u32]) {
+    let (plane, out_plane) = (shape.plane(), shape.out_plane());
+    let planes = y
+        .par_chunks_mut(out_plane)
+        .zip(places.par_chunks_mut(out_plane));
+    planes
+        .zip(x.par_chunks(plane))
+        .for_each(|((y, places), x)| {
+            windows(shape, |out, rows, columns| {
+                let (mut best, mut place) = (f32::NEG_INFINITY, rows.0 * shape.width + columns.0);
+                for row in rows.0..rows.1 {
+                    for at in row * shape.width + columns.0..row * shape.width + columns.1 {
+                        if x[at] > best || x[at].is_nan() {
+                            (best, place) = (x[at], at);
+                        }
+                    }
+                }
+                y[out] = best;
+                places[out] = place as u32;
+            });
+        });
+}
+
+/// Sends every gradient to the place that was largest.
+pub(crate) fn max_backward(shape: &PoolShape, dy: &[f32], places: &[u32], dx: &mut [f32]) {
+    let (plane, out_plane) = (shape.plane(), shape.out_plane());
+    let planes = dx.par_chunks_mut(plane).zip(dy.par_chunks(out_plane));
+    planes
+        .zip(places.par_chunks(out_plane))
+        .for_each(|((dx, dy), places)| {
+            dx.fill(0.0);
+            for (dy, &place) in dy.iter().zip(places) {
+                dx[place as usize] += dy;
+            }
+        });
+}
+
+/// Mean of every window; padding counts as zeros.
+pub(crate) fn mean_forward(shape: &PoolShape, x: &[f32], y: &mut [f32]) {
+    let factor = 1.0 / (shape.kernel[0] * shape.kernel[1]) as f32;
+    let planes = y
+        .par_chunks_mut(shape.out_plane())
+        .zip(x.par_chunks(shape.plane()));
+    planes.for_each(|(y, x)| {
+        if shape.is_halving() {
+            halve(shape, x, y);
+            return;
+        }
+        windows(shape, |out, rows, columns| {
+            let mut sum = 0.0;
+            for row in rows.0..rows.1 {
+                let x = &x[row * shape.width..][columns.0..columns.1];
+                sum += x.iter().sum::<f32>();
+            }
+            y[out] = sum * factor;
+        });
+    });
+}
+
+fn halve(shape: &PoolShape, x: &[f32], y: &mut [f32]) {
+    for (row, y) in y.chunks_exact_mut(shape.out_width).enumerate() {
+        let upper = &x[2 * row * shape.width..][..2 * shape.out_width];
+        let lower = &x[(2 * row + 1) * shape.width..][..2 * shape.out_width];
+        let pairs = upper
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .zip(lower.as_chunks::<2>().0);
+        for (y, (upper, lower)) in y.iter_mut().zip(pairs) {
+            *y = (upper[0] + upper[1] + lower[0] + lower[1]) * 0.25;
+        }
+    }
+}
+
+/// Spreads every gradient over its window.
+pub(crate) fn mean_backward(shape: &PoolShape, dy: &[f32], dx: &mut [f32]) {
+    let factor = 1.0 / (shape.kernel[0] * shape.kernel[1]) as f32;
+    let planes = dx
+        .par_chunks_mut(shape.plane())
+        .zip(dy.par_chunks(shape.out_plane()));
+    planes.for_each(|(dx, dy)| {
+        dx.fill(0.0);
+        windows(shape, |out, rows, columns| {
+            let value = dy[out] * factor;
+            for row in rows.0..rows.1 {
+                for dx in &mut dx[row * shape.width..][columns.0..columns.1] {
+                    *dx += value;
+                }
+            }
+        });
+    });
+}

@@ -1,0 +1,98 @@
+//! The linear layer.
+
+use crate::buffer::Buffer;
+use crate::cpu::{linear as kernel, reduce};
+use crate::error::{EngineError, require};
+use crate::op::Activation;
+use crate::op::activation::Activated;
+use crate::parameters::ParamId;
+use crate::tape::{Backward, Tape, Var};
+
+impl Tape<'_> {
+    /// `activation(x weight^T + bias)`
+    ///
+    /// # Shapes
+    /// - `x`: `[.., I]`, `weight`: `[O, I]`, `bias`: `[O]`
+    /// - returns `[.., O]`
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`].
+    pub fn linear(
+        &mut self,
+        x: &Var,
+        weight: ParamId,
+        bias: Option<ParamId>,
+        activation: Activation,
+    ) -> Result<Var, EngineError> {
+        let parameters = self.parameters();
+        let values = parameters.get(weight);
+        let &[out_dim, in_dim] = values.shape() else {
+            let got = || {
+                format!(
+                    "weight \"{}\" {:?}",
+                    parameters.name(weight),
+                    values.shape()
+                )
+            };
+            require(false, "linear", got, || "weight [O, I]".to_owned())?;
+            return Ok(x.clone());
+        };
+        let fits = x.shape().last() == Some(&in_dim);
+        let name = || parameters.name(weight);
+        require(
+            fits,
+            "linear",
+            || format!("x {:?}", x.shape()),
+            || format!("[.., I={in_dim}] (from \"{}\")", name()),
+        )?;
+        self.check_vector("linear", "bias", bias, out_dim)?;
+        let mut shape = x.shape().to_vec();
+        if let Some(last) = shape.last_mut() {
+            *last = out_dim;
+        }
+        let mut result = Buffer::scratch(shape.iter().product());
+        let bias_values = bias.map(|bias| parameters.get(bias).data());
+        kernel::forward(x.data(), values.data(), bias_values, in_dim, &mut result);
+        let trains = self.trains(weight) || bias.is_some_and(|bias| self.trains(bias));
+        let needs = self.is_training() && (x.needs_gradient() || trains);
+        let activated = Activated::new(activation, &shape, result, needs);
+        let slope = activated.slope();
+        let (input, slot) = (x.tensor().clone(), x.slot());
+        let back = move |backward: &mut Backward<'_>, gradient| {
+            let dy = slope.apply(gradient);
+            backward.weight(weight, |dw, accumulate| {
+                kernel::backward_weight(&dy, input.data(), out_dim, dw, accumulate);
+            });
+            if let Some(bias) = bias {
+                backward.weight(bias, |db, accumulate| {
+                    reduce::sum_rows(&dy, out_dim, db, accumulate);
+                });
+            }
+            if slot.is_some() {
+                let mut dx = Buffer::scratch(input.len());
+                let weight = backward.parameters.get(weight).data();
+                kernel::backward_input(&dy, weight, out_dim, &mut dx);
+                backward.add(slot, dx);
+            }
+        };
+        Ok(self.record(activated.output, needs, back))
+    }
+
+    /// Refuses a parameter that is not `[len]`.
+    pub(crate) fn check_vector(
+        &self,
+        op: &'static str,
+        role: &'static str,
+        id: Option<ParamId>,
+        len: usize,
+    ) -> Result<(), EngineError> {
+        let Some(id) = id else { return Ok(()) };
+        let shape = self.parameters().get(id).shape();
+        require(
+            shape == [len],
+            op,
+            || format!("{role} \"{}\" {shape:?}", self.parameters().name(id)),
+            || format!("[{len}]"),
+        )
+    }
+}

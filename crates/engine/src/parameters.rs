@@ -1,0 +1,222 @@
+//! The named values of a model: what an optimiser changes and what a file holds.
+
+use std::collections::HashMap;
+
+use crate::error::EngineError;
+use crate::tape::Statistics;
+use crate::tensor::Tensor;
+
+/// The place of a parameter in its [`Parameters`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ParamId(pub(crate) usize);
+
+/// What an optimiser may do with a parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParamKind {
+    /// Trained; weight decay applies.
+    Weight,
+    /// Trained without weight decay: biases, scales of norms, single embeddings.
+    Bias,
+    /// An embedding table `[V, D]`: trained, and its gradient may hold only some rows. Weight decay applies to them.
+    Table,
+    /// Not trained: running means and variances, or anything frozen.
+    Statistic,
+}
+
+impl ParamKind {
+    /// Whether an optimiser changes it.
+    pub fn is_trained(self) -> bool {
+        self != Self::Statistic
+    }
+
+    /// Whether weight decay applies to it.
+    pub fn is_decayed(self) -> bool {
+        matches!(self, Self::Weight | Self::Table)
+    }
+}
+
+#[derive(Clone)]
+struct Parameter {
+    name: String,
+    kind: ParamKind,
+    value: Tensor,
+}
+
+/// All parameters of a model, in the order in which they were added.
+#[derive(Default)]
+pub struct Parameters {
+    list: Vec<Parameter>,
+    by_name: HashMap<String, ParamId>,
+}
+
+impl Parameters {
+    /// No parameters.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one; names are paths such as `text.block.0.norm.weight`.
+    ///
+    /// # Errors
+    /// [`EngineError::NameTaken`].
+    pub fn add(
+        &mut self,
+        name: &str,
+        kind: ParamKind,
+        value: Tensor,
+    ) -> Result<ParamId, EngineError> {
+        let id = ParamId(self.list.len());
+        if self.by_name.contains_key(name) {
+            return Err(EngineError::NameTaken {
+                name: name.to_owned(),
+            });
+        }
+        self.by_name.insert(name.to_owned(), id);
+        self.list.push(Parameter {
+            name: name.to_owned(),
+            kind,
+            value,
+        });
+        Ok(id)
+    }
+
+    /// The value of a parameter.
+    ///
+    /// # Panics
+    /// If `id` comes from other `Parameters` and lies beyond these.
+    pub fn get(&self, id: ParamId) -> &Tensor {
+        &self.list[id.0].value
+    }
+
+    /// The name of a parameter.
+    ///
+    /// # Panics
+    /// If `id` comes from other `Parameters` and lies beyond these.
+    pub fn name(&self, id: ParamId) -> &str {
+        &self.list[id.0].name
+    }
+
+    /// The kind of a parameter.
+    ///
+    /// # Panics
+    /// If `id` comes from other `Parameters` and lies beyond these.
+    pub fn kind(&self, id: ParamId) -> ParamKind {
+        self.list[id.0].kind
+    }
+
+    /// Changes what an optimiser may do with a parameter: `Statistic` freezes it.
+    ///
+    /// # Panics
+    /// If `id` comes from other `Parameters` and lies beyond these.
+    pub fn set_kind(&mut self, id: ParamId, kind: ParamKind) {
+        self.list[id.0].kind = kind;
+    }
+
+    /// Replaces a value by one of the same shape.
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`] if the shapes differ.
+    ///
+    /// # Panics
+    /// If `id` comes from other `Parameters` and lies beyond these.
+    pub fn set(&mut self, id: ParamId, value: Tensor) -> Result<(), EngineError> {
+        let parameter = &mut self.list[id.0];
+        if parameter.value.shape() != value.shape() {
+            return Err(EngineError::Shape {
+                op: "set parameter",
+                got: format!("{:?}", value.shape()),
+                expected: format!("\"{}\" {:?}", parameter.name, parameter.value.shape()),
+            });
+        }
+        parameter.value = value;
+        Ok(())
+    }
+
+    /// The values for writing; memory that a clone of the tensor shares is copied first.
+    ///
+    /// # Panics
+    /// If `id` comes from other `Parameters` and lies beyond these.
+    pub fn data_mut(&mut self, id: ParamId) -> &mut [f32] {
+        self.list[id.0].value.data_mut()
+    }
+
+    /// The parameter of a name.
+    pub fn by_name(&self, name: &str) -> Option<ParamId> {
+        self.by_name.get(name).copied()
+    }
+
+    /// All of them in order.
+    pub fn iter(&self) -> impl Iterator<Item = (ParamId, &str, ParamKind, &Tensor)> {
+        self.list.iter().enumerate().map(|(index, parameter)| {
+            let Parameter { name, kind, value } = parameter;
+            (ParamId(index), name.as_str(), *kind, value)
+        })
+    }
+
+    /// How many parameters there are, trained or not.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// How many numbers are trained.
+    pub fn num_values(&self) -> usize {
+        let trained = self.list.iter().filter(|one| one.kind.is_trained());
+        trained.map(|one| one.value.len()).sum()
+    }
+
+    /// Takes over the running statistics that a training tape gathered.
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`] if they come from other parameters.
+    pub fn apply(&mut self, statistics: &Statistics) -> Result<(), EngineError> {
+        for (id, value) in &statistics.values {
+            self.set(*id, value.clone())?;
+        }
+        Ok(())
+    }
+}
+
+impl Clone for Parameters {
+    /// A deep copy: changing one leaves the other alone and costs no copy later.
+    fn clone(&self) -> Self {
+        let copy = |one: &Parameter| Parameter {
+            value: one.value.deep_copy(),
+            ..one.clone()
+        };
+        Self {
+            list: self.list.iter().map(copy).collect(),
+            by_name: self.by_name.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_a_taken_name_and_another_shape() {
+        let mut parameters = Parameters::new();
+        let id = parameters
+            .add("w", ParamKind::Weight, Tensor::zeros(&[2, 3]))
+            .unwrap();
+        let again = parameters.add("w", ParamKind::Bias, Tensor::zeros(&[1]));
+        assert_eq!(again, Err(EngineError::NameTaken { name: "w".into() }));
+        assert!(parameters.set(id, Tensor::zeros(&[3, 2])).is_err());
+        assert_eq!(parameters.by_name("w"), Some(id));
+    }
+
+    #[test]
+    fn statistics_are_not_counted_as_trained() {
+        let mut parameters = Parameters::new();
+        for (name, kind) in [("w", ParamKind::Weight), ("mean", ParamKind::Statistic)] {
+            parameters.add(name, kind, Tensor::zeros(&[4])).unwrap();
+        }
+        assert_eq!((parameters.len(), parameters.num_values()), (2, 4));
+    }
+}
