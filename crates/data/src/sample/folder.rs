@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use schema::write_atomic;
+
 use super::{SampleError, canvas::Canvas, truth::Truth};
 
 /// File whose presence says that the set is complete.
@@ -39,7 +41,10 @@ impl Folder {
     pub(super) fn picture(&self, relative: &str, canvas: &Canvas) -> Result<(), SampleError> {
         let path = self.dir.join(relative);
         match canvas.png() {
-            Ok(bytes) => write(&path, &bytes),
+            // Not flushed one by one: a set of thousands would take minutes, and it is `truth.json` that says all is there.
+            Ok(bytes) => {
+                fs::write(&path, &bytes).map_err(|source| SampleError::File { path, source })
+            }
             Err(source) => Err(SampleError::Picture { path, source }),
         }
     }
@@ -65,33 +70,21 @@ impl Folder {
             path: path.clone(),
             source: error.into_error(),
         })?;
-        write(&path, &bytes)?;
-        Ok(path)
+        replace(path, &bytes)
     }
 
     /// Writes the known answer; the last thing that a set writes.
     pub(super) fn truth(&self, truth: &Truth) -> Result<PathBuf, SampleError> {
         let path = self.dir.join(TRUTH);
-        write(&path, truth.json().as_bytes())?;
-        Ok(path)
+        replace(path, truth.json().as_bytes())
     }
 }
 
-/// Writes beside the file and renames, so that no half file stands under the name.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), SampleError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".part");
-    let part = PathBuf::from(name);
-    fs::write(&part, bytes)
-        .and_then(|()| fs::rename(&part, path))
-        .map_err(|source| {
-            // The half file is of no use to anyone; that it may not go either changes nothing about the error.
-            let _ = fs::remove_file(&part);
-            SampleError::File {
-                path: path.to_owned(),
-                source,
-            }
-        })
+fn replace(path: PathBuf, bytes: &[u8]) -> Result<PathBuf, SampleError> {
+    match write_atomic(&path, bytes) {
+        Ok(()) => Ok(path),
+        Err(source) => Err(SampleError::File { path, source }),
+    }
 }
 
 #[cfg(test)]
@@ -116,7 +109,7 @@ mod tests {
         fs::create_dir(dir.path().join("train.csv")).unwrap();
         let error = folder.table("train.csv", ["a"], &[["1".to_owned()]]);
         assert!(matches!(error, Err(SampleError::File { .. })), "{error:?}");
-        assert!(!dir.path().join("train.csv.part").exists());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
     }
 
     #[test]
