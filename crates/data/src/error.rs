@@ -30,6 +30,8 @@ pub enum DataError {
         lacks: &'static str,
         /// Rows that were there but could not be read.
         num_bad_rows: usize,
+        /// The first of them.
+        first_bad: Option<crate::BadRow>,
     },
     /// Two columns of one name.
     #[error("two columns of \"{path}\" are named \"{name}\"")]
@@ -208,8 +210,13 @@ impl From<DataError> for Problem {
 
 fn with_help(problem: Problem, error: &DataError) -> Problem {
     match error {
-        DataError::Empty { num_bad_rows, .. } if *num_bad_rows > 0 => problem.got(format!(
-            "{num_bad_rows} rows whose number of fields differs from the header's"
+        DataError::Empty {
+            num_bad_rows,
+            first_bad: Some(bad),
+            ..
+        } => problem.got(format!(
+            "{num_bad_rows} rows that are no records, the first in line {}: {}",
+            bad.line, bad.text
         )),
         DataError::TwoColumns { .. } => problem.help("rename one of them"),
         DataError::CannotSplit { .. } => {

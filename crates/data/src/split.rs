@@ -10,6 +10,9 @@ use crate::{CellRef, DataError, Dataset, Truth, dataset::content_hash, number_na
 /// placeholder, and grouping by it would put everything on one side.
 const PLACEHOLDER_SHARE: f64 = 0.1;
 
+/// Rows to fit on, and rows held out.
+pub type Sides = (Vec<usize>, Vec<usize>);
+
 /// Which records must stay on one side of every split: group number of each row, from 0, in order of appearance.
 ///
 /// Records are joined if a text column has the identical text, if any picture has the identical bytes, or if the
@@ -82,7 +85,7 @@ pub fn holdout(
     truth: Option<&Truth>,
     fraction: f64,
     seed: Seed,
-) -> Result<(Vec<usize>, Vec<usize>), DataError> {
+) -> Result<Sides, DataError> {
     let fraction = fraction.clamp(0.0, 1.0);
     let parts = assign(
         rows,
@@ -104,7 +107,7 @@ pub fn folds(
     truth: Option<&Truth>,
     num_folds: usize,
     seed: Seed,
-) -> Result<Vec<(Vec<usize>, Vec<usize>)>, DataError> {
+) -> Result<Vec<Sides>, DataError> {
     let shares = vec![1.0 / num_folds.max(1) as f64; num_folds.max(1)];
     let parts = assign(rows, groups, truth, &shares, seed.named("folds"))?;
     Ok((0..num_folds)
@@ -121,7 +124,7 @@ pub fn by_time(
     rows: &[usize],
     column: &str,
     fraction: f64,
-) -> Result<(Vec<usize>, Vec<usize>), DataError> {
+) -> Result<Sides, DataError> {
     let table = dataset.table();
     let col = table.require(column)?;
     let moment = |row: usize| match table.cell(row, col) {
@@ -197,7 +200,7 @@ pub fn duplicates(
         .collect()
 }
 
-fn pick(rows: &[usize], parts: &[usize], held: usize) -> (Vec<usize>, Vec<usize>) {
+fn pick(rows: &[usize], parts: &[usize], held: usize) -> Sides {
     let side = |held_out: bool| {
         rows.iter()
             .zip(parts)

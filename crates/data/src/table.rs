@@ -79,7 +79,8 @@ struct Part {
 #[derive(Debug, Default)]
 struct Store {
     columns: Vec<String>,
-    slots: Vec<Slot>,
+    /// By column, then row.
+    slots: Vec<Vec<Slot>>,
     text: String,
     bytes: Vec<u8>,
     other: Vec<Cell>,
@@ -104,9 +105,11 @@ impl TableBuilder {
             name: name.to_owned(),
             base_dir: base_dir.to_owned(),
         };
+        let slots = columns.iter().map(|_| Vec::new()).collect();
         Self {
             store: Store {
                 columns,
+                slots,
                 parts: vec![part],
                 ..Store::default()
             },
@@ -117,8 +120,13 @@ impl TableBuilder {
         self.store.columns.len()
     }
 
-    pub(crate) fn num_bad_rows(&self) -> usize {
-        self.store.num_bad_rows
+    /// Adds a column that earlier records lack; returns its place.
+    pub(crate) fn add_column(&mut self, name: &str) -> usize {
+        self.store.columns.push(name.to_owned());
+        self.store
+            .slots
+            .push(vec![Slot::Missing; self.store.lines.len()]);
+        self.store.columns.len() - 1
     }
 
     pub(crate) fn bad_row(&mut self, line: usize, text: String) {
@@ -128,7 +136,8 @@ impl TableBuilder {
         }
     }
 
-    pub(crate) fn text(&mut self, text: &str) {
+    /// Gives a cell of the current record, text as written.
+    pub(crate) fn text(&mut self, col: usize, text: &str) {
         let slot = match u32::try_from(text.len()) {
             Ok(0) => Slot::Missing,
             Ok(len) => {
@@ -138,13 +147,14 @@ impl TableBuilder {
             }
             Err(_) => self.other(Cell::Text(text.to_owned())),
         };
-        self.store.slots.push(slot);
+        self.store.slots[col].push(slot);
     }
 
-    pub(crate) fn cell(&mut self, cell: &Cell) {
+    /// Gives a cell of the current record.
+    pub(crate) fn cell(&mut self, col: usize, cell: &Cell) {
         let slot = match cell {
             Cell::Missing => Slot::Missing,
-            Cell::Text(text) => return self.text(text),
+            Cell::Text(text) => return self.text(col, text),
             // A float that is not a number is how binary sources say missing; infinities stay and are found bad.
             Cell::Number(number) if number.is_nan() => Slot::Missing,
             Cell::Number(number) => Slot::Number(*number),
@@ -160,7 +170,7 @@ impl TableBuilder {
             Cell::List(list) if list.is_empty() => Slot::Missing,
             Cell::List(_) => self.other(cell.clone()),
         };
-        self.store.slots.push(slot);
+        self.store.slots[col].push(slot);
     }
 
     fn other(&mut self, cell: Cell) -> Slot {
@@ -173,15 +183,35 @@ impl TableBuilder {
         }
     }
 
-    /// Ends a record, of which every column must have been given.
+    /// Ends a record; columns that were not given are missing.
     pub(crate) fn end_record(&mut self, line: usize) {
-        let full = (self.store.lines.len() + 1) * self.store.columns.len();
-        self.store.slots.resize(full, Slot::Missing);
         self.store.lines.push(line);
+        let num_records = self.store.lines.len();
+        self.store
+            .slots
+            .iter_mut()
+            .for_each(|slots| slots.resize(num_records, Slot::Missing));
+    }
+
+    /// The table, if it holds a record.
+    pub(crate) fn finish_file(self, path: &Path) -> Result<Table, DataError> {
+        if !self.store.lines.is_empty() && !self.store.columns.is_empty() {
+            return Ok(self.finish());
+        }
+        Err(DataError::Empty {
+            path: path.to_owned(),
+            lacks: if self.store.columns.is_empty() {
+                "columns"
+            } else {
+                "records"
+            },
+            num_bad_rows: self.store.num_bad_rows,
+            first_bad: self.store.bad_rows.into_iter().next(),
+        })
     }
 
     pub(crate) fn finish(mut self) -> Table {
-        self.store.slots.shrink_to_fit();
+        self.store.slots.iter_mut().for_each(Vec::shrink_to_fit);
         self.store.text.shrink_to_fit();
         self.store.bytes.shrink_to_fit();
         let dropped = vec![false; self.store.columns.len()];
@@ -221,8 +251,8 @@ impl Table {
         columns.dedup();
         let mut builder = TableBuilder::new("records", base_dir.as_ref(), columns.clone());
         for (row, record) in records.iter().enumerate() {
-            for column in &columns {
-                builder.cell(record.cell(column));
+            for (col, column) in columns.iter().enumerate() {
+                builder.cell(col, record.cell(column));
             }
             builder.end_record(row + 1);
         }
@@ -250,10 +280,11 @@ impl Table {
                 .map(|column| table.column_index(column))
                 .collect();
             for row in 0..table.num_records() {
-                for col in &from {
-                    match col {
-                        Some(col) => builder.cell(&table.cell(row, *col).to_cell()),
-                        None => builder.cell(&Cell::Missing),
+                for (to, from) in from.iter().enumerate() {
+                    if let Some(from) = from {
+                        builder.cell(to, &table.cell(row, *from).to_cell());
+                    } else {
+                        builder.cell(to, &Cell::Missing);
                     }
                 }
                 builder.end_record(table.line(row));
@@ -329,10 +360,10 @@ impl Table {
     /// A cell; missing where there is no such row or column.
     pub fn cell(&self, row: usize, col: usize) -> CellRef<'_> {
         let store = &*self.store;
-        if col >= store.columns.len() || self.dropped[col] {
+        if self.dropped.get(col).copied().unwrap_or(true) {
             return CellRef::Missing;
         }
-        match store.slots.get(row * store.columns.len() + col) {
+        match store.slots[col].get(row) {
             None | Some(Slot::Missing) => CellRef::Missing,
             Some(Slot::Number(number)) => CellRef::Number(*number),
             Some(Slot::Text { start, len }) => {

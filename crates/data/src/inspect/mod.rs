@@ -7,18 +7,31 @@ use schema::{Column, Modality, Role, Task};
 use crate::{DataError, Table};
 
 mod column;
+mod leak;
+mod media;
+mod profile;
 mod task;
 
 /// Something about a column or the table that a person should know.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Warning {
-    /// Closed word: `identifier`, `leak`, `constant`, `all_missing`, `broken_media`, `bad_cells`, `rare_class`,
-    /// `missing_target`, `ragged_rows`.
+    /// Closed word: `identifier`, `leak`, `constant`, `all_missing`, `unread_files`, `broken_media`, `bad_cells`,
+    /// `rare_class`, `missing_target`, `bad_rows`.
     pub code: &'static str,
     /// Column it is about; empty for the table.
     pub column: String,
     /// In words.
     pub text: String,
+}
+
+impl Warning {
+    fn new(code: &'static str, column: &str, text: String) -> Self {
+        Self {
+            code,
+            column: column.to_owned(),
+            text,
+        }
+    }
 }
 
 /// What is known about a column.
@@ -78,6 +91,30 @@ impl Inspection {
             .collect()
     }
 
+    /// The columns of some names as inputs, whatever was thought of them: a person named them.
+    ///
+    /// # Errors
+    /// [`DataError::NoColumn`] with the nearest name.
+    pub fn inputs_named<S: AsRef<str>>(&self, names: &[S]) -> Result<Vec<Column>, DataError> {
+        names
+            .iter()
+            .map(|name| match self.column(name.as_ref()) {
+                Some(info) => Ok(Column {
+                    role: Role::Input,
+                    ..info.column.clone()
+                }),
+                None => Err(DataError::NoColumn {
+                    name: name.as_ref().to_owned(),
+                    known: self
+                        .columns
+                        .iter()
+                        .map(|info| info.column.name.clone())
+                        .collect(),
+                }),
+            })
+            .collect()
+    }
+
     /// A column by name.
     pub fn column(&self, name: &str) -> Option<&ColumnInfo> {
         self.columns.iter().find(|info| info.column.name == name)
@@ -102,6 +139,15 @@ pub fn inspect(
         table.require(name)?;
     }
     let mut warnings = Vec::new();
+    if let Some(first) = table.bad_rows().first() {
+        let text = format!(
+            "{} rows are no records, the first in line {}: {}",
+            table.num_bad_rows(),
+            first.line,
+            first.text
+        );
+        warnings.push(Warning::new("bad_rows", "", text));
+    }
     let mut columns = Vec::new();
     for (col, name) in table.columns().iter().enumerate() {
         let is_target = target == Some(name.as_str());
@@ -125,7 +171,14 @@ pub fn inspect(
         warnings,
     };
     if let Some(target) = target {
-        task::inspect(table, table.require(target)?, &mut inspection);
+        let col = table.require(target)?;
+        task::inspect(table, col, overrides.get(target).copied(), &mut inspection);
+        leak::leave_out(
+            table,
+            col,
+            &|name| overrides.contains_key(name),
+            &mut inspection,
+        );
     }
     Ok(inspection)
 }

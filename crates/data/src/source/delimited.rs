@@ -16,7 +16,14 @@ pub(crate) fn open(path: &Path, delimiter: u8) -> Result<Table, DataError> {
         source,
     };
     let mut input = BufReader::with_capacity(1 << 16, File::open(path).map_err(read_error)?);
-    let delimiter = sniff(input.fill_buf().map_err(read_error)?, delimiter);
+    let start = input.fill_buf().map_err(read_error)?;
+    let header = start
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    let delimiter = sniff(header, delimiter);
+    // The reader ends a record at the first byte of a line end of two, so its lines lag by one.
+    let lag = usize::from(header.ends_with(b"\r"));
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .flexible(true)
@@ -24,58 +31,40 @@ pub(crate) fn open(path: &Path, delimiter: u8) -> Result<Table, DataError> {
     let csv_error = |error| csv_error(path, error);
     let columns = header_names(reader.byte_headers().map_err(csv_error)?);
     if columns.is_empty() {
-        return Err(DataError::Empty {
-            path: path.to_owned(),
-            lacks: "columns",
-            num_bad_rows: 0,
-        });
+        return TableBuilder::new("", path, columns).finish_file(path);
     }
     check_names(path, &columns)?;
     let (name, folder) = name_and_folder(path);
     let mut builder = TableBuilder::new(&name, &folder, columns);
     let mut record = csv::ByteRecord::new();
-    let mut num_records = 0_usize;
     while reader.read_byte_record(&mut record).map_err(csv_error)? {
         let line = record
             .position()
-            .map_or(0, |position| position.line() as usize);
-        if push(&mut builder, &record, line) {
-            num_records += 1;
-        }
+            .map_or(0, |position| position.line() as usize + lag);
+        push(&mut builder, &record, line);
     }
-    if num_records == 0 {
-        let num_bad_rows = builder.num_bad_rows();
-        return Err(DataError::Empty {
-            path: path.to_owned(),
-            lacks: "records",
-            num_bad_rows,
-        });
-    }
-    Ok(builder.finish())
+    builder.finish_file(path)
 }
 
-fn push(builder: &mut TableBuilder, record: &csv::ByteRecord, line: usize) -> bool {
+fn push(builder: &mut TableBuilder, record: &csv::ByteRecord, line: usize) {
     if record.len() != builder.num_columns() {
         let text = format!(
             "{} fields, expected {}",
             record.len(),
             builder.num_columns()
         );
-        builder.bad_row(line, text);
-        return false;
+        return builder.bad_row(line, text);
     }
     if record
         .iter()
         .any(|field| std::str::from_utf8(field).is_err())
     {
-        builder.bad_row(line, "not UTF-8 text".to_owned());
-        return false;
+        return builder.bad_row(line, "not UTF-8 text".to_owned());
     }
-    for field in record {
-        builder.text(std::str::from_utf8(field).unwrap_or_default());
+    for (col, field) in record.iter().enumerate() {
+        builder.text(col, std::str::from_utf8(field).unwrap_or_default());
     }
     builder.end_record(line);
-    true
 }
 
 /// Column names, trimmed; a column without a name (an index that another program wrote) gets one.
@@ -121,5 +110,96 @@ fn csv_error(path: &Path, error: csv::Error) -> DataError {
             path: path.to_owned(),
             what,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::PathBuf};
+
+    use super::*;
+    use crate::CellRef;
+
+    fn table(name: &str, bytes: &[u8]) -> Result<Table, DataError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path: PathBuf = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        Table::open(&path)
+    }
+
+    #[test]
+    fn quoted_fields_keep_commas_quotes_and_line_ends() {
+        let table = table(
+            "a.csv",
+            b"\xef\xbb\xbftext,n\r\n\"so \"\"cute\"\", really\nyes\",1\r\nplain,2\r\n",
+        )
+        .unwrap();
+        assert_eq!(table.columns(), ["text", "n"]);
+        assert_eq!(table.cell(0, 0), CellRef::Text("so \"cute\", really\nyes"));
+        assert_eq!((table.line(0), table.line(1)), (2, 4));
+        assert_eq!(table.cell(1, 1), CellRef::Text("2"));
+        assert_eq!(table.cell(9, 0), CellRef::Missing);
+    }
+
+    #[test]
+    fn ragged_and_foreign_rows_are_left_out_and_counted_with_their_line() {
+        let table = table("a.csv", b"a,b\n1,2\n3\n4,5,6\n\xff,7\n8,\n").unwrap();
+        assert_eq!(table.num_records(), 2);
+        assert_eq!(table.num_bad_rows(), 3);
+        let bad: Vec<(usize, &str)> = table
+            .bad_rows()
+            .iter()
+            .map(|bad| (bad.line, bad.text.as_str()))
+            .collect();
+        assert_eq!(
+            bad,
+            [
+                (3, "1 fields, expected 2"),
+                (4, "3 fields, expected 2"),
+                (5, "not UTF-8 text")
+            ]
+        );
+        assert!(table.cell(1, 1).is_missing());
+    }
+
+    #[test]
+    fn tabs_and_semicolons_separate_where_the_header_says_so() {
+        for (name, text) in [("a.tsv", "a\tb,c\n1\t2\n"), ("a.csv", "a;b\n1;2\n")] {
+            let table = table(name, text.as_bytes()).unwrap();
+            assert_eq!(table.columns().len(), 2, "{name}");
+            assert_eq!(table.cell(0, 1), CellRef::Text("2"));
+        }
+    }
+
+    #[test]
+    fn an_index_column_without_a_name_gets_one() {
+        assert_eq!(
+            table("a.csv", b",x\n0,1\n").unwrap().columns(),
+            ["unnamed_1", "x"]
+        );
+    }
+
+    #[test]
+    fn empty_files_double_names_and_unknown_kinds_are_refused() {
+        let text = |name: &str, bytes: &[u8]| {
+            schema::Problem::from(table(name, bytes).unwrap_err()).to_string()
+        };
+        assert!(text("a.csv", b"").ends_with("a.csv\" has no columns"));
+        assert!(text("a.csv", b"a,b\n").ends_with("a.csv\" has no records"));
+        let ragged = text("a.csv", b"a,b\n1\n");
+        assert!(
+            ragged.ends_with(
+                "got 1 rows that are no records, the first in line 2: 1 fields, expected 2"
+            ),
+            "{ragged}"
+        );
+        assert!(text("a.csv", b"x,y,x\n1,2,3\n").ends_with("are named \"x\""));
+        let unknown = text("a.xlsx", b"");
+        assert!(
+            unknown.contains("expected a table: .csv, .tsv, .jsonl, .ndjson, .parquet, .pq"),
+            "{unknown}"
+        );
+        let absent = Table::open("no/such.csv").unwrap_err();
+        assert!(matches!(absent, DataError::Read { .. }), "{absent}");
     }
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 use crate::{DataError, Table};
 
 mod delimited;
+mod json_lines;
+mod parquet_file;
 
 /// The file extensions that [`Table::open`] reads.
 pub const FORMATS: [&str; 6] = [".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq"];
@@ -17,6 +19,8 @@ pub(crate) fn open(path: &Path) -> Result<Table, DataError> {
         .unwrap_or_default();
     match extension.as_str() {
         "csv" => delimited::open(path, b','),
+        "jsonl" | "ndjson" => json_lines::open(path),
+        "parquet" | "pq" => parquet_file::open(path),
         "tsv" => delimited::open(path, b'\t'),
         _ => Err(DataError::UnknownFormat {
             path: path.to_owned(),

@@ -2,22 +2,18 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
 };
 
-use rayon::prelude::*;
-use schema::{Cell, Column, Modality, OnBad, Picture, Value};
+use schema::{Column, Modality, OnBad, Picture, Value};
 
-use crate::{
-    CellRef, DataError, Table, decode_picture, is_missing_word, number_name, parse_date,
-    parse_number,
-    picture::{self, PictureError, resize_picture},
-};
+use self::{cells::text_of, pictures::Pictures};
+use crate::{CellRef, DataError, Table, decode_picture, picture::resize_picture};
+
+mod cells;
+mod pictures;
 
 /// A record that cannot be used, by its first bad cell.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -82,12 +78,6 @@ enum Values {
     Absent,
 }
 
-/// Pictures of one column: content hash of every present one, and those that fit in the cache, one a size.
-struct Pictures {
-    hashes: Vec<Option<u64>>,
-    cached: Vec<Option<Box<[Arc<Picture>]>>>,
-}
-
 /// A table with its input columns decoded. `col` is the place of an input, `row` the row in the table.
 pub struct Dataset {
     table: Arc<Table>,
@@ -99,7 +89,11 @@ pub struct Dataset {
     bad: Vec<BadRecord>,
 }
 
+/// Reason code and words.
 type CellFault = (&'static str, String);
+
+/// First fault of each row that has one, with its column.
+type Faults = BTreeMap<usize, (usize, CellFault)>;
 
 impl Dataset {
     /// Decodes the input columns of a table.
@@ -150,7 +144,7 @@ impl Dataset {
             good_rows: Vec::new(),
             bad: Vec::new(),
         };
-        let mut faults = BTreeMap::<usize, (usize, CellFault)>::new();
+        let mut faults = Faults::new();
         for col in 0..inputs.len() {
             let (values, found) = dataset.read_column(col);
             dataset.values.push(values);
@@ -316,178 +310,7 @@ impl Dataset {
         }
     }
 
-    fn read_column(&self, col: usize) -> (Values, Vec<(usize, CellFault)>) {
-        if self.table_cols[col].is_none() {
-            return (Values::Absent, Vec::new());
-        }
-        let mut faults = Vec::new();
-        let cells = (0..self.num_rows()).map(|row| (row, self.cell(col, row)));
-        let mut keep = |row: usize, fault: CellFault| faults.push((row, fault));
-        let values = match self.columns[col].modality {
-            Modality::Text => {
-                cells.for_each(|(row, cell)| {
-                    text_of(cell)
-                        .err()
-                        .into_iter()
-                        .for_each(|fault| keep(row, fault));
-                });
-                Values::Text
-            }
-            Modality::Number => Values::Number(
-                cells
-                    .map(|(row, cell)| {
-                        number_of(cell)
-                            .unwrap_or_else(|fault| {
-                                keep(row, fault);
-                                None
-                            })
-                            .unwrap_or(f64::NAN)
-                    })
-                    .collect(),
-            ),
-            Modality::Date => Values::Date(
-                cells
-                    .map(|(row, cell)| {
-                        date_of(cell)
-                            .unwrap_or_else(|fault| {
-                                keep(row, fault);
-                                None
-                            })
-                            .unwrap_or(i64::MIN)
-                    })
-                    .collect(),
-            ),
-            Modality::Category => {
-                let mut interner = Interner::default();
-                let codes = cells
-                    .map(|(row, cell)| match category_of(cell) {
-                        Ok(Some(name)) => interner.code(&name),
-                        Ok(None) => u32::MAX,
-                        Err(fault) => {
-                            keep(row, fault);
-                            u32::MAX
-                        }
-                    })
-                    .collect();
-                Values::Category {
-                    codes,
-                    names: interner.names,
-                }
-            }
-            Modality::Image => Values::Image(Pictures {
-                hashes: vec![None; self.num_rows()],
-                cached: vec![None; self.num_rows()],
-            }),
-        };
-        (values, faults)
-    }
-
-    fn read_pictures(
-        &mut self,
-        options: &DatasetOptions,
-        progress: Progress<'_>,
-        faults: &mut BTreeMap<usize, (usize, CellFault)>,
-    ) -> Result<(), DataError> {
-        let cols: Vec<usize> = (0..self.columns.len())
-            .filter(|col| matches!(self.values[*col], Values::Image(_)))
-            .collect();
-        if cols.is_empty() {
-            return Ok(());
-        }
-        // Which pictures are kept is settled before any is decoded, so that it does not depend on who is first.
-        let bytes_each: usize = self.image_sizes.iter().map(|size| size * size * 3).sum();
-        let mut left = options.cache_bytes;
-        let mut jobs = Vec::new();
-        for row in 0..self.num_rows() {
-            for &col in &cols {
-                if is_missing(self.cell(col, row)) {
-                    continue;
-                }
-                let keep = bytes_each > 0 && bytes_each <= left;
-                left -= if keep { bytes_each } else { 0 };
-                jobs.push((col, row, keep));
-            }
-        }
-        let done = AtomicUsize::new(0);
-        let decode = |&(col, row, keep): &(usize, usize, bool)| {
-            let result = self.read_picture(col, row, keep);
-            progress(done.fetch_add(1, Ordering::Relaxed) + 1, jobs.len());
-            result
-        };
-        let results: Vec<_> = if jobs.len() < 2 || options.threads == 1 {
-            jobs.iter().map(decode).collect()
-        } else if options.threads == 0 {
-            jobs.par_iter().map(decode).collect()
-        } else {
-            rayon::ThreadPoolBuilder::new()
-                .num_threads(options.threads)
-                .build()
-                .map_err(|error| DataError::Threads {
-                    what: error.to_string(),
-                })?
-                .install(|| jobs.par_iter().map(decode).collect())
-        };
-        for ((col, row, _), result) in jobs.into_iter().zip(results) {
-            let Values::Image(pictures) = &mut self.values[col] else {
-                continue;
-            };
-            match result {
-                Ok((hash, cached)) => {
-                    pictures.hashes[row] = Some(hash);
-                    pictures.cached[row] = cached;
-                }
-                Err(error) => {
-                    faults
-                        .entry(row)
-                        .or_insert((col, (error.reason_code, error.text)));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    #[allow(
-        clippy::type_complexity,
-        reason = "a hash and the scaled pictures, used once"
-    )]
-    fn read_picture(
-        &self,
-        col: usize,
-        row: usize,
-        keep: bool,
-    ) -> Result<(u64, Option<Box<[Arc<Picture>]>>), PictureError> {
-        let bytes = self.picture_bytes(col, row)?.unwrap_or_default();
-        let picture = decode_picture(&bytes)?;
-        let scale = |size: &usize| resize_picture(&picture, *size).map(Arc::new);
-        let scaled = if keep {
-            Some(
-                self.image_sizes
-                    .iter()
-                    .map(scale)
-                    .collect::<Result<Box<[_]>, _>>()?,
-            )
-        } else {
-            None
-        };
-        Ok((content_hash(&bytes), scaled))
-    }
-
-    fn picture_bytes(&self, col: usize, row: usize) -> Result<Option<Cow<'_, [u8]>>, PictureError> {
-        match self.cell(col, row) {
-            cell if is_missing(cell) => Ok(None),
-            CellRef::Bytes(bytes) => Ok(Some(Cow::Borrowed(bytes))),
-            CellRef::Text(text) => {
-                let path = self.table.base_dir(row).join(text.trim());
-                picture::read_file(&path).map(|bytes| Some(Cow::Owned(bytes)))
-            }
-            _ => Err(PictureError {
-                reason_code: "not_a_path",
-                text: "a number or list where the path of a picture should be".to_owned(),
-            }),
-        }
-    }
-
-    fn list_bad(&mut self, faults: BTreeMap<usize, (usize, CellFault)>) {
+    fn list_bad(&mut self, faults: Faults) {
         self.good_rows = (0..self.num_rows())
             .filter(|row| !faults.contains_key(row))
             .collect();
@@ -504,120 +327,9 @@ impl Dataset {
     }
 }
 
-#[derive(Default)]
-struct Interner {
-    codes: HashMap<Arc<str>, u32>,
-    names: Vec<Arc<str>>,
-}
-
-impl Interner {
-    fn code(&mut self, name: &str) -> u32 {
-        if let Some(code) = self.codes.get(name) {
-            return *code;
-        }
-        let name: Arc<str> = Arc::from(name);
-        let code = self.names.len() as u32;
-        self.names.push(Arc::clone(&name));
-        self.codes.insert(name, code);
-        code
-    }
-}
-
 /// SipHash with fixed keys: equal bytes give equal numbers within a run, and 64 bits keep millions apart.
 pub(crate) fn content_hash(bytes: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     bytes.hash(&mut hasher);
     hasher.finish()
-}
-
-fn is_missing(cell: CellRef<'_>) -> bool {
-    match cell {
-        CellRef::Missing => true,
-        CellRef::Text(text) => is_missing_word(text),
-        _ => false,
-    }
-}
-
-fn text_of(cell: CellRef<'_>) -> Result<Option<Cow<'_, str>>, CellFault> {
-    match cell {
-        cell if is_missing(cell) => Ok(None),
-        CellRef::Text(text) => Ok(Some(Cow::Borrowed(text))),
-        CellRef::Number(number) => Ok(Some(Cow::Owned(number_name(number)))),
-        CellRef::List(list) => Ok(Some(Cow::Owned(join(list)))),
-        CellRef::Bytes(bytes) => std::str::from_utf8(bytes)
-            .map(|text| Some(Cow::Borrowed(text)))
-            .map_err(|_| {
-                (
-                    "not_text",
-                    format!("{} bytes that are not UTF-8 text", bytes.len()),
-                )
-            }),
-        CellRef::Missing => Ok(None),
-    }
-}
-
-fn join(list: &[Cell]) -> String {
-    let parts: Vec<Cow<'_, str>> = list
-        .iter()
-        .filter_map(|item| match item {
-            Cell::Text(text) => Some(Cow::Borrowed(text.as_str())),
-            Cell::Number(number) => Some(Cow::Owned(number_name(*number))),
-            Cell::List(list) => Some(Cow::Owned(join(list))),
-            Cell::Missing | Cell::Bytes(_) => None,
-        })
-        .collect();
-    parts.join(" ")
-}
-
-fn number_of(cell: CellRef<'_>) -> Result<Option<f64>, CellFault> {
-    match cell {
-        cell if is_missing(cell) => Ok(None),
-        CellRef::Number(number) if number.is_finite() => Ok(Some(number)),
-        CellRef::Text(text) => match parse_number(text) {
-            Some(number) => Ok(Some(number)),
-            None => Err((
-                "not_a_number",
-                expected("a finite number, or empty for missing", text),
-            )),
-        },
-        other => Err(("not_a_number", expected("a finite number", &shown(other)))),
-    }
-}
-
-fn date_of(cell: CellRef<'_>) -> Result<Option<i64>, CellFault> {
-    match cell {
-        cell if is_missing(cell) => Ok(None),
-        // Binary sources give moments as numbers: seconds since 1970.
-        CellRef::Number(number) if number.abs() < 1e15 => Ok(Some(number.floor() as i64)),
-        CellRef::Text(text) => match parse_date(text) {
-            Some(date) => Ok(Some(date)),
-            None => Err(("not_a_date", expected("a date such as 2024-03-31", text))),
-        },
-        other => Err((
-            "not_a_date",
-            expected("a date such as 2024-03-31", &shown(other)),
-        )),
-    }
-}
-
-fn category_of(cell: CellRef<'_>) -> Result<Option<Cow<'_, str>>, CellFault> {
-    match text_of(cell)? {
-        Some(Cow::Borrowed(text)) => Ok(Some(Cow::Borrowed(text.trim()))),
-        other => Ok(other),
-    }
-}
-
-fn expected(what: &str, got: &str) -> String {
-    let got: String = got.chars().take(60).collect();
-    format!("expected {what}, got \"{got}\"")
-}
-
-fn shown(cell: CellRef<'_>) -> String {
-    match cell {
-        CellRef::Number(number) => number_name(number),
-        CellRef::Bytes(bytes) => format!("{} bytes", bytes.len()),
-        CellRef::List(list) => format!("a list of {}", list.len()),
-        CellRef::Text(text) => text.to_owned(),
-        CellRef::Missing => String::new(),
-    }
 }

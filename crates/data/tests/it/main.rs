@@ -1,0 +1,3 @@
+//! The data room through its public face.
+
+mod real;
