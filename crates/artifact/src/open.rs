@@ -19,8 +19,9 @@ use crate::{
 
 /// Largest manifest, in bytes.
 const MOST_MANIFEST_BYTES: u64 = 16 << 20;
-/// Largest description of a part, in bytes; vocabularies stand there.
-const MOST_DESCRIPTION_BYTES: u64 = 512 << 20;
+/// Largest description of a part, in bytes; vocabularies stand there, a few MiB. Parsed JSON takes some 16 times as
+/// much memory.
+const MOST_DESCRIPTION_BYTES: u64 = 64 << 20;
 /// Largest model, all files together, in bytes.
 const MOST_TOTAL_BYTES: u64 = 8 << 30;
 /// Most parts.
