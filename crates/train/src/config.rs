@@ -56,11 +56,9 @@ pub struct TrainerConfig {
     /// Whether evaluation averages over every picture and its mirror image; default: where `augment` flips.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flip_average: Option<bool>,
-    /// Weights classes by the inverse of their frequency; default false.
-    pub balance_classes: bool,
-    /// Writes a checkpoint every so many epochs, if the run has a folder for them; default 1.
-    #[serde(alias = "save_every_epochs")]
-    pub checkpoint_every_epochs: usize,
+    /// Writes a checkpoint this often, if the run has a folder for it; default 60. Where writing is slow it is done
+    /// less often, so that it takes a twentieth of the time at most. 0 for after every step.
+    pub checkpoint_every_secs: f64,
     /// Ends after so many epochs while the schedule stays that of `epochs`; default none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_after_epochs: Option<usize>,
@@ -87,12 +85,25 @@ impl Default for TrainerConfig {
             evaluate_every_epochs: None,
             augment: Some(ImageAugment::default()),
             flip_average: None,
-            balance_classes: false,
-            checkpoint_every_epochs: 1,
+            checkpoint_every_secs: 60.0,
             stop_after_epochs: None,
             stop_after_steps: None,
         }
     }
+}
+
+/// Serde's own sentence, with the nearest name where a key is unknown.
+fn explain(message: &str) -> Problem {
+    let sentence = message.lines().next().unwrap_or_default().trim();
+    let mut quoted = sentence.split('`').skip(1).step_by(2);
+    let what = match quoted.next() {
+        Some(name) if sentence.starts_with("unknown field") => {
+            let known_names: Vec<&str> = quoted.collect();
+            format!("no setting \"{name}\"{}", schema::known(name, &known_names))
+        }
+        _ => sentence.to_owned(),
+    };
+    Problem::new(Code::Config, what)
 }
 
 /// A number of a configuration with the range that it must lie in.
@@ -107,15 +118,33 @@ struct Range {
 
 impl Range {
     fn problem(&self) -> Option<Problem> {
-        let Self { key, got, least, is_closed, below } = *self;
+        let Self {
+            key,
+            got,
+            least,
+            is_closed,
+            below,
+        } = *self;
         let is_low = if is_closed { got < least } else { got <= least };
         if got.is_finite() && !is_low && got < below {
             return None;
         }
-        let start = if is_closed { format!("at least {least}") } else { format!("more than {least}") };
-        let end = if below.is_finite() { format!(" and below {below}") } else { String::new() };
+        let start = if is_closed {
+            format!("at least {least}")
+        } else {
+            format!("more than {least}")
+        };
+        let end = if below.is_finite() {
+            format!(" and below {below}")
+        } else {
+            String::new()
+        };
         let problem = Problem::new(Code::Config, "outside its range").at(key);
-        Some(problem.expected(format!("{start}{end}")).got(got.to_string()))
+        Some(
+            problem
+                .expected(format!("{start}{end}"))
+                .got(got.to_string()),
+        )
     }
 }
 
@@ -125,13 +154,27 @@ impl TrainerConfig {
     /// # Errors
     /// One problem a wrong key.
     pub fn parse(settings: &Settings, place: &str) -> Result<Self, Vec<Problem>> {
-        nn::settings::parse(settings, place)
+        let whole = match settings.clone().try_into::<Self>() {
+            Ok(config) => return Ok(config),
+            Err(error) => error,
+        };
+        // Every key has a default, so each can be tried on its own and all that is wrong is found at once.
+        let mut problems = Vec::new();
+        for (key, value) in settings {
+            let alone = Settings::from_iter([(key.clone(), value.clone())]);
+            if let Err(error) = alone.try_into::<Self>() {
+                problems.push(explain(error.message()).at(format!("{place}.{key}")));
+            }
+        }
+        if problems.is_empty() {
+            problems.push(explain(whole.message()).at(place));
+        }
+        Err(problems)
     }
 
     /// What is wrong with the settings for a task, everything at once; empty if nothing is.
     pub fn check(&self, task: Task) -> Vec<Problem> {
-        let mut problems: Vec<Problem> =
-            self.ranges().iter().filter_map(Range::problem).collect();
+        let mut problems: Vec<Problem> = self.ranges().iter().filter_map(Range::problem).collect();
         problems.extend(self.optimizer.check());
         problems.extend(self.schedule.check());
         if let Some(early_stop) = &self.early_stop {
@@ -157,19 +200,25 @@ impl TrainerConfig {
     /// Whether an epoch (from 1) of `num_epochs` ends with an evaluation of the held-out records.
     pub(crate) fn evaluates(&self, epoch: usize, num_epochs: usize) -> bool {
         let is_watched = self.early_stop.is_some() || self.schedule.follows_metric();
-        let is_due = self.evaluate_every_epochs.is_some_and(|every| epoch.is_multiple_of(every.max(1)));
+        let is_due = self
+            .evaluate_every_epochs
+            .is_some_and(|every| epoch.is_multiple_of(every.max(1)));
         is_watched || is_due || epoch >= num_epochs
     }
 
     /// What early stopping and the `plateau` schedule go by.
     pub(crate) fn watched(&self, task: Task) -> Result<Watched, TrainError> {
-        let name = self.early_stop.as_ref().map_or(LOSS, |early_stop| &early_stop.metric);
+        let name = self
+            .early_stop
+            .as_ref()
+            .map_or(LOSS, |early_stop| &early_stop.metric);
         Ok(Watched::find(name, task)?)
     }
 
     /// Epochs that will be run if nothing ends the run early.
     pub fn num_epochs(&self) -> usize {
-        self.stop_after_epochs.map_or(self.epochs, |stop| stop.min(self.epochs))
+        self.stop_after_epochs
+            .map_or(self.epochs, |stop| stop.min(self.epochs))
     }
 
     fn ranges(&self) -> Vec<Range> {
@@ -180,7 +229,13 @@ impl TrainerConfig {
             is_closed: true,
             below: f64::INFINITY,
         };
-        let number = |key, got, below| Range { key, got, least: 0.0, is_closed: true, below };
+        let number = |key, got, below| Range {
+            key,
+            got,
+            least: 0.0,
+            is_closed: true,
+            below,
+        };
         let positive = |key, got| Range {
             key,
             got,
@@ -195,7 +250,11 @@ impl TrainerConfig {
             positive("lr", self.lr),
             number("weight_decay", self.weight_decay, f64::INFINITY),
             number("ema_decay", self.ema_decay, 1.0),
-            count("checkpoint_every_epochs", self.checkpoint_every_epochs),
+            number(
+                "checkpoint_every_secs",
+                self.checkpoint_every_secs,
+                f64::INFINITY,
+            ),
         ];
         ranges.extend(self.clip_norm.map(|got| positive("clip_norm", got)));
         ranges.extend(self.clip_value.map(|got| positive("clip_value", got)));
@@ -204,7 +263,11 @@ impl TrainerConfig {
             ("stop_after_epochs", self.stop_after_epochs),
             ("stop_after_steps", self.stop_after_steps),
         ];
-        ranges.extend(counts.into_iter().filter_map(|(key, got)| Some(count(key, got?))));
+        ranges.extend(
+            counts
+                .into_iter()
+                .filter_map(|(key, got)| Some(count(key, got?))),
+        );
         ranges
     }
 }
@@ -230,7 +293,9 @@ mod switchable {
         match Value::deserialize(deserializer)? {
             Value::Bool(false) => Ok(None),
             Value::Bool(true) => Ok(Some(T::default())),
-            settings => serde_json::from_value(settings).map(Some).map_err(serde::de::Error::custom),
+            settings => serde_json::from_value(settings)
+                .map(Some)
+                .map_err(serde::de::Error::custom),
         }
     }
 }
@@ -247,13 +312,20 @@ mod tests {
     fn the_default_is_the_measured_recipe_and_is_sound() {
         let config = parse("").unwrap();
         assert_eq!(config, TrainerConfig::default());
-        assert_eq!((config.epochs, config.batch_size, config.lr), (40, 64, 3e-3));
+        assert_eq!(
+            (config.epochs, config.batch_size, config.lr),
+            (40, 64, 3e-3)
+        );
         assert!(config.check(Task::Class).is_empty());
     }
 
     #[test]
     fn the_written_text_reads_back() {
-        let mut config = TrainerConfig { augment: None, clip_norm: Some(1.0), ..Default::default() };
+        let mut config = TrainerConfig {
+            augment: None,
+            clip_norm: Some(1.0),
+            ..Default::default()
+        };
         config.early_stop = Some(EarlyStopConfig::default());
         let text = toml::to_string(&config).unwrap();
         assert_eq!(parse(&text).unwrap(), config, "{text}");
@@ -268,9 +340,15 @@ mod tests {
              per_device_train_batch_size = 8\ngradient_accumulation_steps = 4\noptim = \"adamw_torch\"",
         )
         .unwrap();
-        assert_eq!((config.lr, config.epochs, config.clip_norm), (1e-4, 3, Some(1.0)));
+        assert_eq!(
+            (config.lr, config.epochs, config.clip_norm),
+            (1e-4, 3, Some(1.0))
+        );
         assert_eq!((config.batch_size, config.accumulate_steps), (8, 4));
-        assert_eq!(config.schedule.shape, crate::schedule::Shape::Cosine(Default::default()));
+        assert_eq!(
+            config.schedule.shape,
+            crate::schedule::Shape::Cosine(Default::default())
+        );
     }
 
     #[test]
@@ -280,8 +358,11 @@ mod tests {
              early_stop = { metric = \"acuracy\", patience = 0 }",
         )
         .unwrap();
-        let places: Vec<String> =
-            config.check(Task::Class).into_iter().map(|problem| problem.place).collect();
+        let places: Vec<String> = config
+            .check(Task::Class)
+            .into_iter()
+            .map(|problem| problem.place)
+            .collect();
         let expected = [
             "epochs",
             "lr",
@@ -293,7 +374,10 @@ mod tests {
         ];
         assert_eq!(places, expected);
         let problem = Problem::from(config.checked(Task::Class).unwrap_err());
-        assert!(problem.what.starts_with("7 problems in the trainer"), "{problem}");
+        assert!(
+            problem.what.starts_with("7 problems in the trainer"),
+            "{problem}"
+        );
         assert_eq!(problem.code, Code::Config);
     }
 

@@ -24,12 +24,20 @@ pub struct Ema {
 impl Ema {
     /// Starts at the present values. A decay of 0 follows the parameters exactly.
     pub fn new(parameters: &Parameters, decay: f64) -> Self {
-        Self { decay, num_updates: 0, average: parameters.clone() }
+        Self {
+            decay,
+            num_updates: 0,
+            average: parameters.clone(),
+        }
     }
 
     /// Goes on from a checkpoint.
     pub fn restore(average: Parameters, num_updates: u64, decay: f64) -> Self {
-        Self { decay, num_updates, average }
+        Self {
+            decay,
+            num_updates,
+            average,
+        }
     }
 
     /// Takes the values after a step into the average.
@@ -48,7 +56,9 @@ impl Ema {
             }
             let values = parameters.get(id).data().par_chunks(CHUNK);
             let average = self.average.data_mut(id).par_chunks_mut(CHUNK);
-            average.zip(values).for_each(|(average, values)| blend(average, values, decay));
+            average
+                .zip(values)
+                .for_each(|(average, values)| blend(average, values, decay));
         }
         Ok(())
     }
@@ -56,6 +66,11 @@ impl Ema {
     /// The average.
     pub fn parameters(&self) -> &Parameters {
         &self.average
+    }
+
+    /// The average, without the rest.
+    pub fn into_parameters(self) -> Parameters {
+        self.average
     }
 
     /// Updates so far.
@@ -82,8 +97,12 @@ mod tests {
     #[test]
     fn early_updates_decay_less_and_statistics_are_averaged_too() {
         let mut parameters = Parameters::new();
-        let weight = parameters.add("w", ParamKind::Weight, Tensor::zeros(&[1])).unwrap();
-        let mean = parameters.add("m", ParamKind::Statistic, Tensor::zeros(&[1])).unwrap();
+        let weight = parameters
+            .add("w", ParamKind::Weight, Tensor::zeros(&[1]))
+            .unwrap();
+        let mean = parameters
+            .add("m", ParamKind::Statistic, Tensor::zeros(&[1]))
+            .unwrap();
         let mut ema = Ema::new(&parameters, 0.2);
         parameters.data_mut(weight)[0] = 1.0;
         parameters.data_mut(mean)[0] = -1.0;
@@ -101,7 +120,9 @@ mod tests {
     #[test]
     fn a_decay_of_zero_follows_the_parameters() {
         let mut parameters = Parameters::new();
-        let id = parameters.add("w", ParamKind::Weight, Tensor::zeros(&[2])).unwrap();
+        let id = parameters
+            .add("w", ParamKind::Weight, Tensor::zeros(&[2]))
+            .unwrap();
         let mut ema = Ema::new(&parameters, 0.0);
         parameters.data_mut(id).copy_from_slice(&[0.1, 0.3]);
         ema.update(&parameters).unwrap();

@@ -16,6 +16,7 @@ pub struct EpochRecord {
     /// Learning rate of the epoch's last step.
     pub learning_rate: f64,
     /// Mean loss over the epoch's records, as trained (augmented, dropped out, smoothed).
+    #[serde(with = "null_for_nan")]
     pub train_loss: f64,
     /// Mean loss over the held-out records; `None` if this epoch was not evaluated.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -58,5 +59,22 @@ impl History {
     pub fn secs_per_epoch(&self) -> f64 {
         let total: f64 = self.epochs.iter().map(|epoch| epoch.secs).sum();
         total / self.epochs.len().max(1) as f64
+    }
+}
+
+/// JSON has no word for "not a number": it is written as null and read back from it.
+mod null_for_nan {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        if value.is_finite() {
+            serializer.serialize_f64(*value)
+        } else {
+            serializer.serialize_none()
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
     }
 }

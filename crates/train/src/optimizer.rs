@@ -108,6 +108,35 @@ impl<'de> Deserialize<'de> for OptimizerConfig {
 }
 
 impl OptimizerConfig {
+    /// The same in the engine's words.
+    pub fn for_engine(&self, weight_decay: f64) -> engine::OptimizerConfig {
+        let weight_decay = weight_decay as f32;
+        match *self {
+            Self::Adamw(AdamConfig { beta1, beta2, eps }) => engine::OptimizerConfig::AdamW {
+                beta1: beta1 as f32,
+                beta2: beta2 as f32,
+                eps: eps as f32,
+                weight_decay,
+            },
+            Self::Adam(AdamConfig { beta1, beta2, eps }) => engine::OptimizerConfig::Adam {
+                beta1: beta1 as f32,
+                beta2: beta2 as f32,
+                eps: eps as f32,
+                weight_decay,
+            },
+            Self::Sgd(SgdConfig {
+                momentum,
+                dampening,
+                nesterov,
+            }) => engine::OptimizerConfig::Sgd {
+                momentum: momentum as f32,
+                dampening: dampening as f32,
+                nesterov,
+                weight_decay,
+            },
+        }
+    }
+
     /// What is wrong with the settings; empty if nothing is.
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();

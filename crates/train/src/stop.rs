@@ -122,7 +122,7 @@ pub struct EarlyStop {
 }
 
 impl EarlyStop {
-    /// Takes an evaluation into account. A value that is not a number is no improvement.
+    /// Takes an evaluation into account. A value that is not finite is no improvement.
     pub fn observe(
         &mut self,
         config: &EarlyStopConfig,
@@ -131,7 +131,7 @@ impl EarlyStop {
         value: f64,
     ) -> Verdict {
         let is_better = match self.best {
-            None => !value.is_nan(),
+            None => value.is_finite(),
             Some(best) if higher_is_better => value > best + config.min_delta,
             Some(best) => value < best - config.min_delta,
         };
