@@ -116,6 +116,27 @@ impl Gradients {
         all
     }
 
+    /// Replaces the gradient of a parameter, for instance by the mean over several machines.
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`] if there is not one number for each of its values.
+    ///
+    /// # Panics
+    /// If `id` comes from other parameters and lies beyond these.
+    pub fn set(&mut self, id: ParamId, values: &[f32]) -> Result<(), EngineError> {
+        let len = self.slots[id.0].len;
+        crate::error::require(
+            values.len() == len,
+            "set gradient",
+            || format!("{} values", values.len()),
+            || format!("{len}"),
+        )?;
+        let slot = &mut self.slots[id.0];
+        (slot.state, slot.rows, slot.row_values) = (State::Empty, Vec::new(), Vec::new());
+        self.dense_mut(id).0.copy_from_slice(values);
+        Ok(())
+    }
+
     /// Euclidean norm over all gradients together.
     pub fn norm(&self) -> f32 {
         let squares = self.held().map(cpu::reduce::sum_of_squares);

@@ -39,6 +39,7 @@ mod tape;
 mod op;
 mod optimiser;
 mod cpu;
+pub mod check;
 pub mod linalg;
 
 pub use buffer::{memory_bytes, release_idle_memory};

@@ -1,6 +1,8 @@
 //! Matrix products by the `gemm` crate.
 #![allow(unsafe_code, reason = "the gemm crate takes raw pointers and strides")]
 
+use rayon::prelude::*;
+
 /// Rows and columns of a product `c[m, n] (+)= a[m, k] b[k, n]`, all row-major.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Product {
@@ -139,4 +141,20 @@ fn matmul_with(
     };
     // SAFETY: `c` is borrowed exclusively and long enough by the assertion.
     unsafe { strided((m, n, k), target, a, b, 1.0, parallelism) };
+}
+
+/// As many products as `c` has room for, each on one thread.
+pub(crate) fn batched(c: &mut [f32], a: &[f32], b: &[f32], product: Product) {
+    let Product { m, n, k, .. } = product;
+    if c.len() <= m * n {
+        if !c.is_empty() {
+            matmul(c, a, b, product);
+        }
+        return;
+    }
+    let products = c.par_chunks_mut(m * n).enumerate();
+    products.for_each(|(at, c)| {
+        let (a, b) = (&a[at * m * k..][..m * k], &b[at * k * n..][..k * n]);
+        matmul_serial(c, a, b, product);
+    });
 }

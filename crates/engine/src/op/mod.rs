@@ -3,6 +3,7 @@
 
 mod activation;
 mod linear;
+mod matmul;
 mod elementwise;
 mod conv;
 mod norm;
