@@ -12,6 +12,13 @@
 //! [`open`] gives the same packs back, or an error that names the file in which so much as one byte differs. A file
 //! from a stranger can be opened without danger: sizes are bounded, names are plain, links are refused, nothing is
 //! executed. It knows no tensor engine and no kind of expert.
+//!
+//! ```no_run
+//! let mut artifact = artifact::open("run/artifact".as_ref())?;
+//! println!("{}", artifact::card(&artifact.manifest));
+//! let joint: Option<schema::Pack> = artifact.take("joint");
+//! # Ok::<(), artifact::ArtifactError>(())
+//! ```
 
 mod card;
 mod error;

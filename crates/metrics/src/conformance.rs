@@ -6,6 +6,7 @@ use schema::{Seed, Task};
 
 use crate::{
     EvaluateOptions, Metric, MetricError, Sample, Scores, Truth, View, all, evaluate, for_task,
+    measure,
 };
 
 /// Relative: sums are taken in another order than numpy's, and JSON numbers may be read one step off.
@@ -71,7 +72,7 @@ impl Owned {
     }
 
     fn value(&self, metric: &dyn Metric) -> Option<f64> {
-        metric.value(&View::whole(&self.sample()))
+        measure(metric, self.truth(), self.scores()).unwrap()
     }
 
     fn classes(&self) -> Vec<String> {
@@ -163,11 +164,7 @@ fn the_direction_agrees_with_better() {
         for task in metric.tasks() {
             let value = |skill| predictions(*task, 300, skill, 4).value(*metric).unwrap();
             let (guessing, good) = (value(0.0), value(0.45));
-            let is_better = if metric.higher_is_better() {
-                good > guessing
-            } else {
-                good < guessing
-            };
+            let is_better = metric.is_better(good, guessing);
             // A calibrated guess is calibrated: skill says nothing about it.
             if metric.name() == "ece" {
                 continue;

@@ -93,6 +93,19 @@ pub fn evaluate(
     })
 }
 
+/// One metric without its interval, for choices such as early stopping; `None` where it is undefined.
+///
+/// # Errors
+/// [`MetricError`] if there are no records, lengths or kinds do not fit, or a number is not finite or no probability.
+pub fn measure(
+    metric: &dyn Metric,
+    truth: Truth<'_>,
+    scores: Scores<'_>,
+) -> Result<Option<f64>, MetricError> {
+    let sample = Sample::new(truth, scores)?;
+    Ok(metric.value(&View::whole(&sample)))
+}
+
 fn check(
     task: Task,
     classes: &[String],

@@ -36,6 +36,15 @@ pub trait Metric: Sync {
     /// Whether more is better.
     fn higher_is_better(&self) -> bool;
 
+    /// Whether one value is better than another; equals are not.
+    fn is_better(&self, value: f64, than: f64) -> bool {
+        if self.higher_is_better() {
+            value > than
+        } else {
+            value < than
+        }
+    }
+
     /// Whether it is the share of records that pass a test, so that an interval is known even if all pass.
     fn is_share_of_records(&self) -> bool {
         false
