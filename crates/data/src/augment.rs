@@ -133,3 +133,93 @@ fn change_colour(values: &mut [f32], amount: f32, rng: &mut Rng) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use schema::Seed;
+
+    use super::*;
+    use crate::fixture::picture;
+
+    const NONE: ImageAugment = ImageAugment {
+        shift: 0.0,
+        scale: 0.0,
+        rotation_deg: 0.0,
+        flip: false,
+        color: 0.0,
+    };
+
+    fn ramp() -> Picture {
+        picture(5, 4, |x, y| [x as u8 * 10, y as u8 * 20, (x + 5 * y) as u8])
+    }
+
+    fn warped(warp: Warp) -> Vec<f32> {
+        let mut out = vec![0.0; 60];
+        warp_into(&ramp(), &warp, &mut out);
+        out.iter().map(|value| (value * 255.0).round()).collect()
+    }
+
+    fn expected(pixel: impl Fn(usize, usize) -> [usize; 3]) -> Vec<f32> {
+        let at = |c: usize| (0..4).flat_map(move |y| (0..5).map(move |x| (x, y, c)));
+        (0..3)
+            .flat_map(at)
+            .map(|(x, y, c)| pixel(x, y)[c] as f32)
+            .collect()
+    }
+
+    #[test]
+    fn no_change_is_the_picture_itself() {
+        let mut out = vec![0.0; 60];
+        augment_into(&ramp(), &NONE, &mut Seed(1).rng(), &mut out);
+        let expected = expected(|x, y| [x * 10, y * 20, x + 5 * y]);
+        assert_eq!(
+            out.iter()
+                .map(|value| (value * 255.0).round())
+                .collect::<Vec<_>>(),
+            expected
+        );
+    }
+
+    #[test]
+    fn a_mirror_is_exact_and_a_shift_repeats_the_border() {
+        let mirror = Warp {
+            matrix: [-1.0, 0.0, 0.0, 1.0],
+            shift: [0.0, 0.0],
+        };
+        assert_eq!(
+            warped(mirror),
+            expected(|x, y| [(4 - x) * 10, y * 20, 4 - x + 5 * y])
+        );
+        let shift = Warp {
+            matrix: [1.0, 0.0, 0.0, 1.0],
+            shift: [2.0, -1.0],
+        };
+        let (x_of, y_of) = (|x: usize| (x + 2).min(4), |y: usize| y.saturating_sub(1));
+        assert_eq!(
+            warped(shift),
+            expected(|x, y| [x_of(x) * 10, y_of(y) * 20, x_of(x) + 5 * y_of(y)])
+        );
+    }
+
+    /// Half a pixel to the right is the mean of two neighbours: 10 x + 5.
+    #[test]
+    fn between_pixels_is_their_mean() {
+        let warp = Warp {
+            matrix: [1.0, 0.0, 0.0, 1.0],
+            shift: [0.5, 0.0],
+        };
+        assert_eq!(warped(warp)[..5], [5.0, 15.0, 25.0, 35.0, 40.0]);
+    }
+
+    #[test]
+    fn the_same_place_draws_the_same_change_and_another_row_another() {
+        let draw = |seed: Seed| {
+            let mut out = vec![0.0; 60];
+            augment_into(&ramp(), &ImageAugment::default(), &mut seed.rng(), &mut out);
+            out
+        };
+        assert_eq!(draw(Seed(1).at(2)), draw(Seed(1).at(2)));
+        assert_ne!(draw(Seed(1).at(2)), draw(Seed(1).at(3)));
+        assert!(draw(Seed(9)).iter().all(|value| value.is_finite()));
+    }
+}

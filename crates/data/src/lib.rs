@@ -8,6 +8,8 @@
 pub mod augment;
 mod dataset;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod inspect;
 mod loader;
 mod modality;

@@ -400,3 +400,182 @@ impl Iterator for Epoch<'_> {
 }
 
 impl ExactSizeIterator for Epoch<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use schema::{Modality, Preparation, Record, Scale, Task};
+
+    use super::*;
+    use crate::{
+        DatasetOptions,
+        fixture::{dataset, input, plain_png},
+    };
+
+    fn open(num: usize) -> Arc<Dataset> {
+        let records = (0..num)
+            .map(|row| {
+                let picture = plain_png(4, [row as u8 * 3, 100, 200 - row as u8]);
+                Record::new().with("n", row as f64).with("photo", picture)
+            })
+            .collect();
+        let inputs = [
+            input("n", Modality::Number),
+            input("photo", Modality::Image),
+        ];
+        let options = DatasetOptions {
+            image_sizes: vec![4],
+            ..DatasetOptions::default()
+        };
+        Arc::new(dataset(records, &inputs, &options))
+    }
+
+    fn loader(dataset: &Arc<Dataset>, target: LoaderTarget, config: LoaderConfig) -> Loader {
+        let rows: Vec<usize> = (0..dataset.num_rows()).collect();
+        let forms = [
+            Preparation::Number { num_bins: 2 },
+            Preparation::Pixels {
+                size_px: 4,
+                normalise: true,
+            },
+        ];
+        let inputs = forms
+            .iter()
+            .enumerate()
+            .map(|(col, form)| (col, Fitted::fit(form, dataset, col, &rows).unwrap()))
+            .collect();
+        Loader::new(Arc::clone(dataset), &rows, inputs, target, config).unwrap()
+    }
+
+    fn training(threads: usize) -> LoaderConfig {
+        LoaderConfig {
+            batch_size: 7,
+            shuffle: true,
+            augment: Some(ImageAugment::default()),
+            seed: Seed(5),
+            threads,
+            prefetch: 3,
+            ..LoaderConfig::default()
+        }
+    }
+
+    #[test]
+    fn batches_do_not_depend_on_the_number_of_threads() {
+        let dataset = open(40);
+        let alone = loader(&dataset, LoaderTarget::none(), training(0));
+        for threads in [1, 2, 5] {
+            let other = loader(&dataset, LoaderTarget::none(), training(threads));
+            for epoch in [0, 1] {
+                assert!(
+                    alone.epoch(epoch).eq(other.epoch(epoch)),
+                    "{threads} threads"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_epoch_is_a_permutation_of_its_own() {
+        let loader = loader(&open(40), LoaderTarget::none(), training(2));
+        let order = |epoch| {
+            loader
+                .epoch(epoch)
+                .flat_map(|batch| batch.rows)
+                .collect::<Vec<_>>()
+        };
+        assert_ne!(order(0), order(1));
+        assert_eq!(order(1), order(1));
+        let mut sorted = order(3);
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..40).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn an_epoch_left_early_or_resumed_gives_the_batches_of_a_whole_one() {
+        let loader = loader(&open(40), LoaderTarget::none(), training(2));
+        let whole: Vec<Batch> = loader.epoch(2).collect();
+        assert!(loader.epoch(2).take(2).eq(whole[..2].iter().cloned()));
+        assert!(loader.epoch_from(2, 4).eq(whole[4..].iter().cloned()));
+        assert!(loader.epoch(2).eq(whole));
+    }
+
+    #[test]
+    fn a_small_last_batch_is_left_out_only_if_asked_and_never_the_only_one() {
+        let dataset = open(16);
+        for (drop_last_below, num_batches) in [(1, 3), (2, 3), (3, 2)] {
+            let config = LoaderConfig {
+                drop_last_below,
+                ..training(0)
+            };
+            let loader = loader(&dataset, LoaderTarget::none(), config);
+            assert_eq!(loader.num_batches(), num_batches);
+            assert_eq!(loader.epoch(0).count(), num_batches);
+        }
+        let config = LoaderConfig {
+            drop_last_below: 99,
+            batch_size: 99,
+            ..training(0)
+        };
+        assert_eq!(
+            loader(&dataset, LoaderTarget::none(), config)
+                .epoch(0)
+                .count(),
+            1
+        );
+    }
+
+    #[test]
+    fn rows_without_truth_are_left_out_and_values_are_scaled() {
+        let dataset = open(4);
+        let scale = Scale {
+            log: false,
+            mean: 10.0,
+            deviation: 5.0,
+        };
+        let target = FittedTarget {
+            column: "y".to_owned(),
+            task: Task::Regression,
+            classes: Vec::new(),
+            scale: Some(scale),
+            prior: Vec::new(),
+        };
+        let truth = Truth::Values(vec![10.0, f64::NAN, 20.0, 5.0]);
+        let weights = [1.0, 2.0, 3.0, 4.0];
+        let target = LoaderTarget::new(&truth, &target, Some(&weights));
+        let config = LoaderConfig {
+            batch_size: 8,
+            ..LoaderConfig::default()
+        };
+        let batch = loader(&dataset, target, config).epoch(0).next().unwrap();
+        assert_eq!(batch.rows, [0, 2, 3]);
+        assert_eq!(
+            batch.target,
+            Some(TargetBatch::Values(vec![0.0, 2.0, -1.0]))
+        );
+        assert_eq!(batch.weights, Some(vec![1.0, 3.0, 4.0]));
+    }
+
+    #[test]
+    fn a_truth_of_another_length_is_refused() {
+        let dataset = open(4);
+        let target = LoaderTarget {
+            values: Some(Numbers::Values(vec![0.0; 3])),
+            weights: None,
+        };
+        let made = Loader::new(dataset, &[0], Vec::new(), target, LoaderConfig::default());
+        assert!(matches!(
+            made.err(),
+            Some(DataError::Length {
+                what: "truth",
+                got: 3,
+                expected: 4
+            })
+        ));
+    }
+
+    #[test]
+    fn no_rows_give_no_batches() {
+        let made =
+            Loader::new(open(2), &[], Vec::new(), LoaderTarget::none(), training(2)).unwrap();
+        assert_eq!(made.epoch(0).count(), 0);
+    }
+}

@@ -85,6 +85,12 @@ fn decode(bytes: &[u8]) -> Result<Picture, PictureError> {
             format!("not a picture: {}", first_bytes(bytes)),
         )
     })?;
+    if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
+        return Err(fault(
+            "image_truncated",
+            "the JPEG ends before its end marker",
+        ));
+    }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_DECODER_BYTES);
@@ -96,12 +102,6 @@ fn decode(bytes: &[u8]) -> Result<Picture, PictureError> {
     if pixels == 0 || pixels > MAX_PIXELS || decoder.total_bytes() > MAX_DECODER_BYTES {
         let text = format!("{width} x {height} pixels, at most {MAX_PIXELS} in all are decoded");
         return Err(fault("too_many_pixels", text));
-    }
-    if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
-        return Err(fault(
-            "image_truncated",
-            "the JPEG ends before its end marker",
-        ));
     }
     let orientation = decoder.orientation().ok();
     let mut image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
@@ -118,7 +118,15 @@ fn damaged(format: ImageFormat, error: &image::ImageError) -> PictureError {
         _ if truncated => "image_truncated",
         _ => "image_damaged",
     };
-    fault(code, format!("damaged {format:?}: {error}"))
+    let text = error
+        .to_string()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    fault(
+        code,
+        format!("damaged {}: {text}", format!("{format:?}").to_uppercase()),
+    )
 }
 
 /// Whether the last scan of a JPEG is followed by an end marker. The decoder fills what is cut off with grey and
@@ -188,4 +196,158 @@ pub fn resize_picture(picture: &Picture, size_px: usize) -> Result<Picture, Pict
         width: size_px,
         rgb: scaled.into_vec(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use image::ImageFormat::{Bmp, Gif, Jpeg, Png, Tiff, WebP};
+
+    use super::*;
+    use crate::fixture::{encode, picture, plain_png};
+
+    /// The scaler works in 16-bit fixed point where Pillow has 22 bits: one step of 255.
+    const FIXED_POINT_TOL: u8 = 1;
+
+    fn reason(bytes: &[u8]) -> &'static str {
+        decode_picture(bytes).unwrap_err().reason_code
+    }
+
+    /// Expected values: `golden/resize.py`.
+    #[test]
+    fn scaling_agrees_with_pillow() {
+        let source = picture(13, 9, |x, y| {
+            [0, 1, 2].map(|c| ((x * 37 + y * 59 + c * 101 + x * y * 7) % 256) as u8)
+        });
+        let expected_small: [u8; 48] = [
+            101, 151, 108, 133, 131, 122, 111, 113, 128, 132, 135, 121, 141, 113, 144, 125, 139,
+            127, 127, 124, 124, 143, 119, 142, 126, 119, 134, 145, 123, 119, 138, 128, 137, 142,
+            127, 124, 145, 109, 135, 142, 102, 107, 135, 114, 122, 136, 114, 137,
+        ];
+        let expected_large: [u8; 48] = [
+            0, 101, 202, 27, 128, 229, 57, 158, 123, 87, 188, 33, 117, 218, 63, 147, 248, 93, 177,
+            78, 123, 207, 52, 153, 133, 82, 183, 11, 112, 213, 41, 142, 235, 71, 172, 57, 101, 202,
+            47, 131, 232, 77, 161, 190, 107, 188, 33, 134,
+        ];
+        for (size, expected) in [(4, expected_small), (16, expected_large)] {
+            let scaled = resize_picture(&source, size).unwrap();
+            assert_eq!((scaled.height, scaled.width), (size, size));
+            for (got, expected) in scaled.rgb.iter().zip(expected) {
+                assert!(
+                    got.abs_diff(expected) <= FIXED_POINT_TOL,
+                    "{:?}",
+                    &scaled.rgb[..48]
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_format_is_read() {
+        let source = picture(8, 6, |x, y| [x as u8 * 8, y as u8 * 8, 128]);
+        for format in [Png, Jpeg, Gif, Bmp, Tiff, WebP] {
+            let read = decode_picture(&encode(&source, format)).unwrap();
+            assert_eq!((read.width, read.height), (8, 6), "{format:?}");
+            if matches!(format, Png | Bmp | Tiff | WebP) {
+                assert_eq!(read, source, "{format:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn transparent_parts_are_white_and_grey_is_three_channels() {
+        let mut bytes = Cursor::new(Vec::new());
+        let image =
+            image::RgbaImage::from_raw(3, 1, vec![10, 20, 30, 255, 10, 20, 30, 0, 0, 0, 0, 128]);
+        image.unwrap().write_to(&mut bytes, Png).unwrap();
+        // Half covered black on white: 255 * 127 / 255.
+        let expected = [10, 20, 30, 255, 255, 255, 127, 127, 127];
+        assert_eq!(decode_picture(bytes.get_ref()).unwrap().rgb, expected);
+        let mut bytes = Cursor::new(Vec::new());
+        image::GrayImage::from_raw(1, 1, vec![77])
+            .unwrap()
+            .write_to(&mut bytes, Png)
+            .unwrap();
+        assert_eq!(decode_picture(bytes.get_ref()).unwrap().rgb, [77, 77, 77]);
+    }
+
+    #[test]
+    fn what_is_no_picture_says_how_it_starts() {
+        let error = decode_picture(b"hello, world").unwrap_err();
+        assert_eq!(error.reason_code, "not_an_image");
+        assert_eq!(error.text, "not a picture: it starts with \"hello, world\"");
+        assert_eq!(
+            decode_picture(b"").unwrap_err().text,
+            "not a picture: it is empty"
+        );
+    }
+
+    #[test]
+    fn truncated_pictures_of_every_format_are_refused() {
+        let source = picture(64, 64, |x, y| [x as u8 * 3, y as u8 * 3, (x * y) as u8]);
+        for format in [Png, Jpeg, Gif, Bmp, Tiff, WebP] {
+            let whole = encode(&source, format);
+            for share in [1, 2, 3] {
+                let cut = &whole[..whole.len() * share / 4];
+                let error = decode_picture(cut).unwrap_err();
+                let known = ["image_truncated", "image_damaged", "not_an_image"];
+                assert!(
+                    known.contains(&error.reason_code),
+                    "{format:?} {share}/4: {error:?}"
+                );
+            }
+        }
+        let jpeg = encode(&source, Jpeg);
+        assert_eq!(reason(&jpeg[..jpeg.len() - 2]), "image_truncated");
+    }
+
+    /// The header claims 50,000 x 50,000 pixels; nothing of that size may be allocated.
+    #[test]
+    fn a_huge_header_is_refused_before_decoding() {
+        let mut png = plain_png(2, [1, 2, 3]);
+        png[16..20].copy_from_slice(&50_000_u32.to_be_bytes());
+        png[20..24].copy_from_slice(&50_000_u32.to_be_bytes());
+        let crc = crc32(&png[12..29]);
+        png[29..33].copy_from_slice(&crc.to_be_bytes());
+        let error = decode_picture(&png).unwrap_err();
+        assert_eq!(error.reason_code, "too_many_pixels");
+        assert!(
+            error.text.contains("50000 x 50000 pixels"),
+            "{}",
+            error.text
+        );
+    }
+
+    #[test]
+    fn damaged_bytes_anywhere_never_panic() {
+        let source = picture(24, 24, |x, y| [x as u8 * 9, y as u8 * 9, 7]);
+        for format in [Png, Jpeg, Gif, Bmp, Tiff, WebP] {
+            let whole = encode(&source, format);
+            for at in (0..whole.len()).step_by(whole.len().div_ceil(200)) {
+                let mut damaged = whole.clone();
+                damaged[at] ^= 0xa5;
+                // Some bytes carry no meaning; all that is asked for is an answer.
+                let _ = decode_picture(&damaged);
+            }
+        }
+    }
+
+    #[test]
+    fn folders_and_absent_files_have_reasons_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(
+            read_file(folder.path()).unwrap_err().reason_code,
+            "file_unreadable"
+        );
+        let absent = read_file(&folder.path().join("no.png")).unwrap_err();
+        assert_eq!(absent.reason_code, "file_missing");
+    }
+
+    /// CRC-32 as PNG has it, bit by bit.
+    fn crc32(bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(u32::MAX, |crc, byte| {
+            (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+                (crc >> 1) ^ (0xedb8_8320 & (0_u32.wrapping_sub(crc & 1)))
+            })
+        })
+    }
 }

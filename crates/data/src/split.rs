@@ -370,3 +370,217 @@ impl UnionFind {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use schema::{Cell, Record};
+
+    use super::*;
+    use crate::{
+        DatasetOptions,
+        fixture::{dataset, input, plain_png},
+    };
+
+    fn open(records: Vec<Record>) -> Dataset {
+        let inputs = [
+            input("text", Modality::Text),
+            input("photo", Modality::Image),
+        ];
+        dataset(records, &inputs, &DatasetOptions::default())
+    }
+
+    fn all(num: usize) -> Vec<usize> {
+        (0..num).collect()
+    }
+
+    #[test]
+    fn equal_text_equal_bytes_and_an_equal_group_join_along_chains() {
+        let picture = |level: u8| Cell::Bytes(plain_png(2, [level, 0, 0]));
+        let mut records = vec![
+            Record::new()
+                .with("text", "one")
+                .with("photo", picture(1))
+                .with("who", "a"),
+            Record::new()
+                .with("text", " ONE ")
+                .with("photo", picture(2))
+                .with("who", "b"),
+            Record::new()
+                .with("text", "two")
+                .with("photo", picture(2))
+                .with("who", "c"),
+            Record::new()
+                .with("text", "three")
+                .with("photo", picture(3))
+                .with("who", "c"),
+            Record::new()
+                .with("text", "four")
+                .with("photo", picture(4))
+                .with("who", ""),
+            Record::new().with("who", ""),
+        ];
+        records.extend((0..20).map(|i| Record::new().with("text", format!("other {i}"))));
+        let dataset = open(records);
+        let rows = all(26);
+        let plain = groups(&dataset, &rows, None).unwrap();
+        assert_eq!(plain[..6], [0, 0, 0, 1, 2, 3]);
+        let grouped = groups(&dataset, &rows, Some("who")).unwrap();
+        assert_eq!(grouped[..6], [0, 0, 0, 0, 1, 2]);
+        assert!(groups(&dataset, &rows, Some("whom")).is_err());
+        // Rows keep their groups whatever their order.
+        assert_eq!(groups(&dataset, &[3, 1, 0], None).unwrap(), [0, 1, 1]);
+    }
+
+    #[test]
+    fn a_text_that_a_tenth_of_all_records_have_joins_nothing() {
+        let records = (0..50)
+            .map(|i| {
+                Record::new().with(
+                    "text",
+                    if i < 10 {
+                        "no text".into()
+                    } else {
+                        format!("t{i}")
+                    },
+                )
+            })
+            .collect();
+        let groups = groups(&open(records), &all(50), None).unwrap();
+        assert_eq!(groups, all(50));
+    }
+
+    #[test]
+    fn a_holdout_keeps_groups_whole_and_classes_in_proportion() {
+        let rows = all(1000);
+        let mut rng = Seed(1).rng();
+        let groups: Vec<usize> = rows.iter().map(|_| rng.below(400)).collect();
+        let classes: Vec<Option<u32>> = groups
+            .iter()
+            .map(|group| Some([0, 0, 0, 1, 1, 2][group % 6]))
+            .collect();
+        let truth = Truth::Classes(classes.clone());
+        let (fit, held) = holdout(&rows, &groups, Some(&truth), 0.2, Seed(7)).unwrap();
+        assert_eq!(fit.len() + held.len(), 1000);
+        let groups_of =
+            |rows: &[usize]| rows.iter().map(|row| groups[*row]).collect::<BTreeSet<_>>();
+        assert!(groups_of(&fit).is_disjoint(&groups_of(&held)));
+        for class in 0..3 {
+            let count = |rows: &[usize]| {
+                rows.iter()
+                    .filter(|row| classes[**row] == Some(class))
+                    .count() as f64
+            };
+            let share = count(&held) / (count(&held) + count(&fit));
+            // Groups have about 2.5 records, so a class of 170 cannot be met closer than about one group.
+            assert!((share - 0.2).abs() < 0.02, "class {class}: {share}");
+        }
+        assert_eq!(
+            holdout(&rows, &groups, Some(&truth), 0.2, Seed(7))
+                .unwrap()
+                .1,
+            held
+        );
+        assert_ne!(
+            holdout(&rows, &groups, Some(&truth), 0.2, Seed(8))
+                .unwrap()
+                .1,
+            held
+        );
+    }
+
+    #[test]
+    fn numbers_are_spread_by_their_deciles() {
+        let rows = all(200);
+        let values: Vec<f64> = rows
+            .iter()
+            .map(|row| f64::from(*row as u32).exp2().min(1e9))
+            .collect();
+        let (_, held) = holdout(&rows, &rows, Some(&Truth::Values(values)), 0.25, Seed(3)).unwrap();
+        assert_eq!(held.len(), 50);
+        for decile in 0..10 {
+            let num = held.iter().filter(|row| **row / 20 == decile).count();
+            assert!((4..=6).contains(&num), "decile {decile}: {num} of 20");
+        }
+    }
+
+    #[test]
+    fn folds_hold_every_row_out_once() {
+        let rows: Vec<usize> = (10..60).collect();
+        let groups: Vec<usize> = (0..50).map(|at| at / 2).collect();
+        let folds = folds(&rows, &groups, None, 5, Seed(2)).unwrap();
+        let mut held: Vec<usize> = folds.iter().flat_map(|(_, held)| held.clone()).collect();
+        held.sort_unstable();
+        assert_eq!(held, rows);
+        for (fit, held) in &folds {
+            assert_eq!((fit.len(), held.len()), (40, 10));
+        }
+    }
+
+    #[test]
+    fn one_group_or_odd_lists_cannot_be_split() {
+        let rows = all(5);
+        let one = holdout(&rows, &[0; 5], None, 0.2, Seed(0));
+        assert!(matches!(
+            one,
+            Err(DataError::CannotSplit { num_groups: 1, .. })
+        ));
+        assert!(holdout(&rows, &rows, None, 0.0, Seed(0)).is_err());
+        assert!(matches!(
+            holdout(&rows, &[0, 1], None, 0.2, Seed(0)),
+            Err(DataError::Length { .. })
+        ));
+        let short = Truth::Values(vec![1.0]);
+        assert!(matches!(
+            holdout(&rows, &rows, Some(&short), 0.2, Seed(0)),
+            Err(DataError::Length { .. })
+        ));
+        let two = holdout(&[4, 9], &[0, 1], None, 0.5, Seed(0)).unwrap();
+        assert_eq!((two.0.len(), two.1.len()), (1, 1));
+        // A tiny fraction still holds one group out.
+        assert_eq!(
+            holdout(&rows, &rows, None, 0.01, Seed(0)).unwrap().1.len(),
+            1
+        );
+    }
+
+    #[test]
+    fn the_newest_are_held_out_and_one_moment_is_never_cut() {
+        let days = [
+            "2024-01-05",
+            "2024-01-01",
+            "2024-01-03",
+            "2024-01-03",
+            "",
+            "2024-01-02",
+        ];
+        let records = days
+            .iter()
+            .map(|day| Record::new().with("text", "t").with("day", *day))
+            .collect();
+        let dataset = open(records);
+        let (fit, held) = by_time(&dataset, &all(6), "day", 0.4).unwrap();
+        assert_eq!((fit, held), (vec![4, 1, 5, 2, 3], vec![0]));
+        assert!(by_time(&dataset, &all(6), "day", 0.0).is_err());
+        assert!(by_time(&dataset, &all(6), "date", 0.5).is_err());
+    }
+
+    #[test]
+    fn a_test_record_seen_in_training_is_found() {
+        let picture = |level: u8| Cell::Bytes(plain_png(2, [level, 0, 0]));
+        let record = |text: &str, level| {
+            Record::new()
+                .with("text", text)
+                .with("photo", picture(level))
+        };
+        let train = open(vec![record("one", 1), record("two", 2)]);
+        let test = open(vec![
+            record("one", 1),
+            record("one", 2),
+            record("new", 3),
+            Record::new(),
+        ]);
+        assert_eq!(duplicates(&train, &all(2), &test, &all(4)), [0]);
+    }
+}

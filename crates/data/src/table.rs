@@ -411,3 +411,69 @@ impl Table {
         &self.store.bad_rows
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn two_records() -> Table {
+        let records = vec![
+            Record::new().with("text", "so cute").with("n", 3.0),
+            Record::new()
+                .with("n", f64::NAN)
+                .with("tags", Cell::List(vec!["a".into()])),
+        ];
+        Table::from_records(records, "base")
+    }
+
+    #[test]
+    fn records_in_memory_come_back_as_they_were() {
+        let table = two_records();
+        assert_eq!(table.columns(), ["n", "tags", "text"]);
+        assert_eq!(
+            table.record(0),
+            Record::new().with("text", "so cute").with("n", 3.0)
+        );
+        assert!(
+            table.cell(1, 0).is_missing(),
+            "a float that is no number is missing"
+        );
+        assert_eq!(table.cell(1, 1), CellRef::List(&["a".into()]));
+        assert_eq!(table.base_dir(1), Path::new("base"));
+    }
+
+    #[test]
+    fn dropped_columns_are_missing_in_every_record() {
+        let table = two_records().with_columns_dropped(&["text"]).unwrap();
+        assert!(table.cell(0, 2).is_missing() && !table.cell(0, 0).is_missing());
+        let error = table.with_columns_dropped(&["txt"]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no column \"txt\"; closest \"text\" (known: n, tags, text)"
+        );
+    }
+
+    #[test]
+    fn joined_tables_keep_the_folder_and_line_of_each_record() {
+        let other = Table::from_records(
+            vec![Record::new().with("text", "more").with("z", 1.0)],
+            "other",
+        );
+        let both = Table::concat(&[two_records(), other]).unwrap();
+        assert_eq!(both.num_records(), 3);
+        assert_eq!(both.columns(), ["n", "tags", "text"]);
+        assert_eq!(both.cell(2, 2), CellRef::Text("more"));
+        assert!(both.cell(2, 0).is_missing());
+        assert_eq!(
+            (both.base_dir(1), both.base_dir(2)),
+            (Path::new("base"), Path::new("other"))
+        );
+        assert_eq!(both.line(2), 1);
+        assert!(Table::concat(&[]).is_none());
+    }
+
+    #[test]
+    fn a_cell_takes_sixteen_bytes() {
+        assert_eq!(size_of::<Slot>(), 16);
+    }
+}

@@ -322,3 +322,107 @@ fn skewness(values: &[f64]) -> f64 {
         .sum::<f64>()
         / values.len() as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use schema::Record;
+
+    use super::*;
+
+    fn table(cells: &[&str]) -> Table {
+        let records = cells
+            .iter()
+            .map(|cell| Record::new().with("y", *cell))
+            .collect();
+        Table::from_records(records, ".")
+    }
+
+    fn fit(cells: &[&str], task: Task) -> Result<FittedTarget, DataError> {
+        let rows: Vec<usize> = (0..cells.len()).collect();
+        fit_target(&table(cells), &rows, "y", task)
+    }
+
+    #[test]
+    fn classes_are_in_text_order_or_in_number_order() {
+        let names = fit(&["dog", "cat", " dog ", "none", "NA"], Task::Class).unwrap();
+        assert_eq!(names.classes, ["cat", "dog", "none"]);
+        assert_eq!(names.prior, [0.25, 0.5, 0.25]);
+        let numbers = fit(&["10", "9", "9"], Task::Binary).unwrap();
+        assert_eq!(numbers.classes, ["9", "10"]);
+    }
+
+    #[test]
+    fn a_class_not_seen_in_training_and_a_missing_cell_have_no_truth() {
+        let fitted = fit(&["a", "b"], Task::Binary).unwrap();
+        let truth = truth(&table(&["b", "c", "", "a"]), &[0, 1, 2, 3], &fitted).unwrap();
+        assert_eq!(truth, Truth::Classes(vec![Some(1), None, None, Some(0)]));
+        assert!(truth.is_known(0) && !truth.is_known(1));
+        assert_eq!(
+            truth.select(&[3, 0], 2),
+            Truth::Classes(vec![Some(0), Some(1)])
+        );
+    }
+
+    #[test]
+    fn labels_are_split_and_unseen_ones_left_out() {
+        let fitted = fit(&["a; b", "b|c", ""], Task::Multilabel).unwrap();
+        assert_eq!(fitted.classes, ["a", "b", "c"]);
+        assert_eq!(fitted.prior, [1.0 / 3.0, 2.0 / 3.0, 1.0 / 3.0]);
+        let truth = truth(&table(&["c;d", "b;a"]), &[0, 1], &fitted).unwrap();
+        assert_eq!(truth, Truth::Labels(vec![0.0, 0.0, 1.0, 1.0, 1.0, 0.0]));
+        assert_eq!(truth.num_records(3), 2);
+    }
+
+    #[test]
+    fn a_list_cell_is_a_set_of_labels() {
+        let list = Cell::List(vec!["b".into(), "a".into(), "b".into()]);
+        assert_eq!(
+            split_labels(CellRef::List(&[list.clone()])),
+            Vec::<String>::new()
+        );
+        let Cell::List(items) = &list else {
+            unreachable!()
+        };
+        assert_eq!(split_labels(CellRef::List(items)), ["a", "b"]);
+    }
+
+    /// By hand: mean of 1, 2, 3 is 2, population deviation sqrt(2/3).
+    #[test]
+    fn an_even_number_keeps_its_scale_and_a_skewed_one_is_logged() {
+        let scale = fit(&["1", "2", "3", "nan"], Task::Regression)
+            .unwrap()
+            .scale
+            .unwrap();
+        assert!(!scale.log);
+        assert_eq!((scale.mean, scale.deviation), (2.0, (2.0_f64 / 3.0).sqrt()));
+        let skewed = fit(&["1", "1", "1", "2", "2", "3", "1000"], Task::Regression).unwrap();
+        assert!(skewed.scale.unwrap().log);
+    }
+
+    #[test]
+    fn targets_without_anything_to_learn_are_refused() {
+        for (cells, task, got) in [
+            (&["a", "a"][..], Task::Class, "one class, \"a\""),
+            (&["a", "b", "c"], Task::Binary, "3 classes"),
+            (&["", ""], Task::Class, "no record with a value"),
+            (&["5", "5"], Task::Regression, "one value only"),
+        ] {
+            let error = fit(cells, task).unwrap_err();
+            let DataError::NothingToLearn { got: found, .. } = &error else {
+                panic!("{error:?}")
+            };
+            assert_eq!(found, got);
+        }
+    }
+
+    #[test]
+    fn a_word_in_a_number_target_is_told_with_its_line() {
+        let problem = schema::Problem::from(fit(&["1", "4O"], Task::Regression).unwrap_err());
+        assert_eq!(
+            problem.to_string(),
+            "records:2, column \"y\": the target is not usable for regression: expected a finite number, got \"4O\""
+        );
+        let infinite = fit(&["1", "inf"], Task::Regression).unwrap_err();
+        assert!(matches!(infinite, DataError::BadTarget { line: 2, .. }));
+    }
+}

@@ -14,6 +14,8 @@ use crate::{CellRef, DataError, Table, decode_picture, picture::resize_picture};
 
 mod cells;
 mod pictures;
+#[cfg(test)]
+mod tests;
 
 /// A record that cannot be used, by its first bad cell.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

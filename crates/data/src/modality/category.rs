@@ -88,3 +88,25 @@ impl FittedCategory {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::column;
+
+    #[test]
+    fn rare_and_unseen_values_share_code_zero() {
+        let dataset = column(schema::Modality::Category, ["b", "b", "a", "a", "c", ""]);
+        let fitted = FittedCategory::fit(&dataset, 0, &[0, 1, 2, 3, 4, 5], 3);
+        assert_eq!(
+            (fitted.values(), fitted.num_values()),
+            (&["a".to_owned(), "b".to_owned()][..], 3)
+        );
+        let Payload::Ids { data, valid, .. } = fitted.collate(&dataset, 0, &[0, 2, 4, 5]).payload
+        else {
+            unreachable!()
+        };
+        assert_eq!(data, [2, 1, 0, 0]);
+        assert_eq!(valid, [true, true, true, false]);
+    }
+}

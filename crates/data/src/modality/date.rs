@@ -81,3 +81,27 @@ impl FittedDate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::column;
+
+    /// Sines and cosines of whole and quarter turns are exact to about 1e-16 in f64, 1e-7 in f32.
+    const TURN_TOL: f32 = 1e-6;
+
+    /// 2024-04-01 was a Monday: month a quarter of the year, first day, first weekday, 18 h three quarters of a day.
+    #[test]
+    fn parts_are_turns_of_year_month_week_and_day() {
+        let dataset = column(
+            schema::Modality::Date,
+            ["2024-04-01T18:00:00", "2024-04-03T18:00:00"],
+        );
+        let fitted = FittedDate::fit(&dataset, 0, &[0, 1]);
+        let parts = fitted.parts(dataset.date(0, 0).unwrap());
+        let expected = [-1.0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0, -1.0, 0.0];
+        for (part, expected) in parts.iter().zip(expected) {
+            assert!((part - expected).abs() < TURN_TOL, "{parts:?}");
+        }
+    }
+}

@@ -128,3 +128,38 @@ impl FittedPixels {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        DatasetOptions,
+        fixture::{dataset, input, plain_png},
+    };
+
+    /// Two grey squares of 0 and 255 in one channel: mean 0.5, deviation 0.5, by hand.
+    #[test]
+    fn channels_are_standardised_by_the_training_rows_in_channel_order() {
+        let records = [[0, 51, 7], [255, 51, 7]]
+            .map(|rgb| schema::Record::new().with("x", plain_png(2, rgb)))
+            .to_vec();
+        let inputs = [input("x", schema::Modality::Image)];
+        let dataset = dataset(records, &inputs, &DatasetOptions::default());
+        let fitted = FittedPixels::fit(&dataset, 0, &[0, 1], 2, true);
+        assert_eq!((fitted.mean()[0], fitted.deviation()[0]), (0.5, 0.5));
+        assert_eq!(
+            fitted.deviation()[1],
+            0.01,
+            "a flat channel has the least deviation"
+        );
+        let Payload::Floats { shape, data } = fitted.collate(&dataset, 0, &[1], None).payload
+        else {
+            unreachable!()
+        };
+        assert_eq!(shape, [1, 3, 2, 2]);
+        assert_eq!(
+            data,
+            [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+        );
+    }
+}

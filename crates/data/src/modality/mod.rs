@@ -5,6 +5,8 @@ use schema::{InputBatch, Preparation, Seed};
 use crate::{DataError, Dataset, ImageAugment};
 
 mod category;
+#[cfg(test)]
+mod conformance;
 mod date;
 mod image;
 mod number;

@@ -113,3 +113,64 @@ fn quantile_edges(sorted: &[f64], num_bins: usize) -> Vec<f64> {
     edges.dedup();
     edges
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::column;
+
+    fn values(fitted: &FittedNumber, number: f64) -> Vec<f32> {
+        let dataset = column(schema::Modality::Number, [number]);
+        let Payload::Floats { data, .. } = fitted.collate(&dataset, 0, &[0]).payload else {
+            unreachable!()
+        };
+        data
+    }
+
+    fn fit(numbers: &[f64], num_bins: usize) -> FittedNumber {
+        let dataset = column(schema::Modality::Number, numbers.iter().copied());
+        let rows: Vec<usize> = (0..numbers.len()).collect();
+        FittedNumber::fit(&dataset, 0, &rows, num_bins)
+    }
+
+    /// By hand: mean 2, population deviation sqrt(2), edges 0, 2, 4.
+    #[test]
+    fn values_are_standardised_and_placed_among_bins() {
+        let fitted = fit(&[0.0, 1.0, 2.0, 3.0, 4.0], 2);
+        assert_eq!(values(&fitted, 3.0), [1.0 / 2.0_f32.sqrt(), 1.0, 0.5]);
+        assert_eq!(values(&fitted, -9.0)[1..], [0.0, 0.0]);
+        assert_eq!(values(&fitted, 99.0)[1..], [1.0, 1.0]);
+    }
+
+    #[test]
+    fn a_positive_skewed_column_is_logged_and_zero_stays_finite() {
+        let fitted = fit(&[1.0, 1.0, 2.0, 3.0, 1e6], 0);
+        assert!(fitted.log());
+        assert_eq!(values(&fitted, 0.0), [-20.0]);
+        assert!(
+            !fit(&[0.0, 1.0, 2.0, 3.0, 1e6], 0).log(),
+            "zero has no logarithm"
+        );
+    }
+
+    #[test]
+    fn repeated_values_make_fewer_bins_but_the_same_width() {
+        let fitted = fit(&[1.0, 1.0, 1.0, 1.0, 5.0], 4);
+        assert_eq!(fitted.width(), 5);
+        assert_eq!(values(&fitted, 3.0)[1..], [0.5, 0.0, 0.0, 0.0]);
+        assert_eq!(values(&fit(&[7.0, 7.0], 2), 7.0), [0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn the_largest_doubles_stay_finite() {
+        let fitted = fit(&[f64::MAX, -f64::MAX, 0.0], 3);
+        for number in [f64::MAX, -f64::MAX, 0.0, f64::MIN_POSITIVE] {
+            assert!(
+                values(&fitted, number)
+                    .iter()
+                    .all(|value| value.is_finite()),
+                "{number}"
+            );
+        }
+    }
+}

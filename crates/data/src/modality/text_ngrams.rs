@@ -274,3 +274,102 @@ fn bucket(gram: &str, buckets: usize) -> usize {
     let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x94d0_49bb_1331_11eb);
     ((u128::from(mixed) * buckets as u128) >> 64) as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::column;
+
+    /// Weights are f32 and the expected ones have six digits.
+    const SIX_DIGITS: f32 = 1e-6;
+
+    const TEXTS: [&str; 3] = ["So cute, so CUTE!", "not cute", "a dog so"];
+
+    fn fit(buckets: usize, min_records: usize) -> FittedNgrams {
+        let dataset = column(schema::Modality::Text, TEXTS);
+        FittedNgrams::fit(&dataset, 0, &[0, 1, 2], buckets, min_records)
+    }
+
+    fn named(fitted: &FittedNgrams, bag: &SparseRows) -> Vec<(String, f32)> {
+        let name = |id: &u32| fitted.feature_name(*id as usize).unwrap().to_owned();
+        bag.ids
+            .iter()
+            .map(name)
+            .zip(bag.weights.iter().copied())
+            .collect()
+    }
+
+    /// Expected values: `golden/text_ngrams.py`.
+    #[test]
+    fn weights_agree_with_scikit_learn() {
+        let fitted = fit(1000, 1);
+        assert_eq!(
+            (fitted.num_word_features(), fitted.num_features()),
+            (10, 35)
+        );
+        let got = named(&fitted, &fitted.bag(TEXTS[0]));
+        let words = [
+            ("cute", 0.480_458),
+            ("cute so", 0.373_119),
+            ("so", 0.480_458),
+            ("so cute", 0.631_745),
+        ];
+        let characters = [
+            "<cu", "<cut", "<cute", "<so", "<so>", "cut", "cute", "cute>", "so>", "te>", "ute",
+            "ute>",
+        ];
+        let expected: Vec<(&str, f32)> = words
+            .into_iter()
+            .chain(characters.map(|gram| (gram, 0.288_675)))
+            .collect();
+        assert_eq!(got.len(), expected.len(), "{got:?}");
+        for ((name, weight), (expected_name, expected_weight)) in got.iter().zip(&expected) {
+            assert_eq!(name, expected_name);
+            assert!(
+                (weight - expected_weight).abs() < SIX_DIGITS,
+                "{name} {weight}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_block_has_a_norm_of_one_when_hashed_too() {
+        for buckets in [6, 1000] {
+            let fitted = fit(buckets, 1);
+            let bag = fitted.bag(TEXTS[0]);
+            let first = fitted.num_word_features() as u32;
+            for words in [true, false] {
+                let squares: f32 = bag
+                    .ids
+                    .iter()
+                    .zip(&bag.weights)
+                    .filter(|(id, _)| (**id < first) == words)
+                    .map(|(_, weight)| weight * weight)
+                    .sum();
+                assert!((squares - 1.0).abs() < SIX_DIGITS, "{buckets} {squares}");
+            }
+        }
+        assert_eq!(fit(6, 1).num_features(), 12);
+        assert_eq!(fit(6, 1).feature_name(0), None);
+    }
+
+    #[test]
+    fn rare_ngrams_are_dropped_and_unseen_ones_weigh_nothing() {
+        let fitted = fit(1000, 2);
+        let got = named(&fitted, &fitted.bag("so CUTE dog"));
+        let words: Vec<&str> = got
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .filter(|name| !name.contains(['<', '>']))
+            .collect();
+        assert_eq!(words, ["cute", "so", "cut", "cute", "ute"]);
+        assert!(fitted.bag("zzz").ids.is_empty());
+    }
+
+    #[test]
+    fn characters_beyond_ascii_are_cut_between_letters() {
+        let (words, characters) = ngrams("Größe 字");
+        assert_eq!(words, ["größe 字", "größe", "字"]);
+        assert!(characters.contains(&"<gr".to_owned()) && characters.contains(&"<字>".to_owned()));
+    }
+}

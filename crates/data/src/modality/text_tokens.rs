@@ -207,3 +207,69 @@ fn parse_id(token: &str, vocab_size: usize) -> Option<u32> {
         .ok()
         .filter(|id| (*id as usize) < vocab_size)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::column;
+
+    fn fit(texts: &[&str], form: (Tokenizer, usize, usize)) -> Result<FittedTokens, DataError> {
+        let dataset = column(schema::Modality::Text, texts.iter().copied());
+        let rows: Vec<usize> = (0..texts.len()).collect();
+        FittedTokens::fit(&dataset, 0, &rows, form)
+    }
+
+    #[test]
+    fn words_are_lower_cased_runs_and_single_emoji() {
+        assert_eq!(
+            words("It's SO_cute!! 2x\u{1f600}\u{1f600}Öl"),
+            [
+                "it",
+                "s",
+                "so",
+                "cute",
+                "2x",
+                "\u{1f600}",
+                "\u{1f600}",
+                "öl"
+            ]
+        );
+        assert!(words(" ,.!").is_empty());
+    }
+
+    #[test]
+    fn frequent_words_get_low_numbers_and_others_are_unknown() {
+        let fitted = fit(&["b a b", "c b a"], (Tokenizer::Word, 4, 3)).unwrap();
+        assert_eq!(fitted.vocab_size(), 4);
+        assert_eq!(fitted.encode("b a c zzz"), [2, 3, 1]);
+        assert_eq!(fitted.encode("!!"), [UNKNOWN]);
+    }
+
+    #[test]
+    fn batches_are_padded_to_their_longest_text() {
+        let dataset = column(schema::Modality::Text, ["a b", "a"]);
+        let fitted = fit(&["a b"], (Tokenizer::Word, 9, 9)).unwrap();
+        let Payload::Ids { shape, data, valid } = fitted.collate(&dataset, 0, &[0, 1]).payload
+        else {
+            unreachable!()
+        };
+        assert_eq!((shape, data), (vec![2, 2], vec![2, 3, 2, PADDING]));
+        assert_eq!(valid, [true, true, true, false]);
+    }
+
+    #[test]
+    fn token_numbers_are_taken_as_they_are_and_checked() {
+        let fitted = fit(&["5 0  9"], (Tokenizer::Ids, 10, 8)).unwrap();
+        assert_eq!(fitted.encode("5 0  9 77"), [5, 0, 9]);
+        for text in ["3 10", "3 x", "-1"] {
+            let problem =
+                schema::Problem::from(fit(&["1", text], (Tokenizer::Ids, 10, 8)).unwrap_err());
+            assert!(
+                problem
+                    .to_string()
+                    .starts_with("records:2, column \"x\": not a list of token numbers"),
+                "{problem}"
+            );
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Small data sets for the tests of this room.
+
+use std::{io::Cursor, sync::Arc};
+
+use schema::{Cell, Column, Modality, Record, Role};
+
+use crate::{Dataset, DatasetOptions, Table};
+
+/// An input column.
+pub(crate) fn input(name: &str, modality: Modality) -> Column {
+    Column {
+        name: name.to_owned(),
+        modality,
+        role: Role::Input,
+    }
+}
+
+/// A data set of one column from cells.
+pub(crate) fn column<C: Into<Cell>>(
+    modality: Modality,
+    cells: impl IntoIterator<Item = C>,
+) -> Dataset {
+    let records = cells
+        .into_iter()
+        .map(|cell| Record::new().with("x", cell))
+        .collect();
+    dataset(records, &[input("x", modality)], &DatasetOptions::default())
+}
+
+pub(crate) fn dataset(
+    records: Vec<Record>,
+    inputs: &[Column],
+    options: &DatasetOptions,
+) -> Dataset {
+    let table = Arc::new(Table::from_records(records, "."));
+    let options = DatasetOptions {
+        absent_columns: true,
+        ..options.clone()
+    };
+    Dataset::open(table, inputs, &options).unwrap()
+}
+
+/// A picture whose pixel at `x`, `y` is `pixel(x, y)`.
+pub(crate) fn picture(
+    width: u32,
+    height: u32,
+    pixel: impl Fn(u32, u32) -> [u8; 3],
+) -> schema::Picture {
+    let rgb = (0..height)
+        .flat_map(|y| (0..width).map(move |x| (x, y)))
+        .flat_map(|(x, y)| pixel(x, y));
+    schema::Picture {
+        height: height as usize,
+        width: width as usize,
+        rgb: rgb.collect(),
+    }
+}
+
+/// The file of a picture.
+pub(crate) fn encode(picture: &schema::Picture, format: image::ImageFormat) -> Vec<u8> {
+    let (width, height) = (picture.width as u32, picture.height as u32);
+    let image = image::RgbImage::from_raw(width, height, picture.rgb.clone()).unwrap();
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+/// The PNG file of a square of one colour.
+pub(crate) fn plain_png(size: u32, rgb: [u8; 3]) -> Vec<u8> {
+    encode(&picture(size, size, |_, _| rgb), image::ImageFormat::Png)
+}
