@@ -73,7 +73,7 @@ impl From<EngineError> for schema::Problem {
     /// A misuse of the engine that reaches a person is a fault of multifuse, not of the person.
     fn from(error: EngineError) -> Self {
         let what = error.to_string();
-        let problem = match &error {
+        match &error {
             EngineError::Shape { op, got, expected } => {
                 schema::Problem::new(schema::Code::Internal, "shapes do not fit")
                     .at(*op)
@@ -83,8 +83,7 @@ impl From<EngineError> for schema::Problem {
             EngineError::NotFinite { .. } => schema::Problem::new(schema::Code::Internal, what)
                 .help("lower the learning rate, or look for extreme values in the data"),
             _ => schema::Problem::new(schema::Code::Internal, what),
-        };
-        problem
+        }
     }
 }
 

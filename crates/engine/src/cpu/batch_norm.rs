@@ -74,7 +74,7 @@ pub(crate) fn apply(
     let y = Shared::new(y);
     let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
     for_each(shape.batch, shape.channels * shape.plane, |record| {
-        for channel in 0..shape.channels {
+        for (channel, &factors) in factors.iter().enumerate() {
             let at = shape.at(record, channel);
             // SAFETY: each record has its own places of `y`, which is borrowed until all are done.
             let y = unsafe { y.range(at, shape.plane) };
@@ -82,7 +82,7 @@ pub(crate) fn apply(
             let residual = residual.map(|residual| &residual[at..][..shape.plane]);
             simd::run(
                 #[inline(always)]
-                || apply_plane(x, factors[channel], residual, floor, y),
+                || apply_plane(x, factors, residual, floor, y),
             );
         }
     });

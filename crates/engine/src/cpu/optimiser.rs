@@ -46,21 +46,58 @@ pub(crate) fn adam(
     first: &mut [f32],
     second: &mut [f32],
 ) {
-    let work = |((w, g), (first, second)): ((&mut [f32], &[f32]), (&mut [f32], &mut [f32]))| {
-        simd::run(
-            #[inline(always)]
-            || adam_block(step, w, g, first, second),
-        );
+    let whole = Span {
+        w,
+        g,
+        first,
+        second,
     };
-    if w.len() <= BLOCK {
-        work(((w, g), (first, second)));
+    if whole.w.len() <= BLOCK {
+        whole.update(step);
         return;
     }
+    let Span {
+        w,
+        g,
+        first,
+        second,
+    } = whole;
     let moments = first
         .par_chunks_mut(BLOCK)
         .zip(second.par_chunks_mut(BLOCK));
     let blocks = w.par_chunks_mut(BLOCK).zip(g.par_chunks(BLOCK));
-    blocks.zip(moments).for_each(work);
+    blocks.zip(moments).for_each(|((w, g), (first, second))| {
+        Span {
+            w,
+            g,
+            first,
+            second,
+        }
+        .update(step);
+    });
+}
+
+/// A stretch of a parameter with its gradient and moments.
+struct Span<'a> {
+    w: &'a mut [f32],
+    g: &'a [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+}
+
+impl Span<'_> {
+    fn update(self, step: AdamStep) {
+        let Self {
+            w,
+            g,
+            first,
+            second,
+        } = self;
+        simd::run(
+            #[inline(always)]
+            || adam_block(step, w, g, first, second),
+        );
+    }
 }
 
 /// Numbers of one update by stochastic gradient descent.
@@ -127,9 +164,13 @@ pub(crate) fn adam_rows(
         // SAFETY: every row occurs once, and the buffers are borrowed until all are done.
         let [w, first, second] =
             [w, first, second].map(|shared| unsafe { shared.range(start, dim) });
-        simd::run(
-            #[inline(always)]
-            || adam_block(step, w, &g[at * dim..][..dim], first, second),
-        );
+        let g = &g[at * dim..][..dim];
+        Span {
+            w,
+            g,
+            first,
+            second,
+        }
+        .update(step);
     });
 }

@@ -47,9 +47,11 @@ pub(crate) fn max_forward(shape: &PoolShape, x: &[f32], y: &mut [f32], places: &
             windows(shape, |out, rows, columns| {
                 let (mut best, mut place) = (f32::NEG_INFINITY, rows.0 * shape.width + columns.0);
                 for row in rows.0..rows.1 {
-                    for at in row * shape.width + columns.0..row * shape.width + columns.1 {
-                        if x[at] > best || x[at].is_nan() {
-                            (best, place) = (x[at], at);
+                    let first = row * shape.width + columns.0;
+                    let line = &x[first..][..columns.1 - columns.0];
+                    for (at, &x) in line.iter().enumerate() {
+                        if x > best || x.is_nan() {
+                            (best, place) = (x, first + at);
                         }
                     }
                 }

@@ -8,6 +8,39 @@ use crate::error::{EngineError, require};
 use crate::tape::{Backward, Tape, Var};
 use crate::tensor::Tensor;
 
+/// The product and the shape of its result.
+fn check(
+    left: &[usize],
+    right: &[usize],
+    transpose_b: bool,
+) -> Result<(Product, Vec<usize>), EngineError> {
+    let axes = left.len();
+    let fits =
+        (axes == 2 || axes == 3) && right.len() == axes && left[..axes - 2] == right[..axes - 2];
+    let got = || format!("{left:?} and {right:?}");
+    let expected = || "[M, K] and [K, N], or the same behind [B]".to_owned();
+    require(fits, "matmul", got, expected)?;
+    let (m, k) = (left[axes - 2], left[axes - 1]);
+    let (rows, columns) = (right[axes - 2], right[axes - 1]);
+    let (n, inner) = if transpose_b {
+        (rows, columns)
+    } else {
+        (columns, rows)
+    };
+    require(inner == k, "matmul", got, expected)?;
+    let mut shape = left.to_vec();
+    shape[axes - 1] = n;
+    let product = Product {
+        m,
+        n,
+        k,
+        transpose_a: false,
+        transpose_b,
+        accumulate: false,
+    };
+    Ok((product, shape))
+}
+
 impl Tape<'_> {
     /// `a b`, or `a b^T` if `transpose_b`; one product for each record if there are three axes.
     ///
@@ -18,32 +51,8 @@ impl Tape<'_> {
     /// # Errors
     /// [`EngineError::Shape`].
     pub fn matmul(&mut self, a: &Var, b: &Var, transpose_b: bool) -> Result<Var, EngineError> {
-        let (left, right) = (a.shape(), b.shape());
-        let axes = left.len();
-        let fits = (axes == 2 || axes == 3)
-            && right.len() == axes
-            && left[..axes - 2] == right[..axes - 2];
-        let got = || format!("{left:?} and {right:?}");
-        let expected = || "[M, K] and [K, N], or the same behind [B]".to_owned();
-        require(fits, "matmul", got, expected)?;
-        let (m, k) = (left[axes - 2], left[axes - 1]);
-        let (rows, columns) = (right[axes - 2], right[axes - 1]);
-        let (n, inner) = if transpose_b {
-            (rows, columns)
-        } else {
-            (columns, rows)
-        };
-        require(inner == k, "matmul", got, expected)?;
-        let mut shape = left.to_vec();
-        shape[axes - 1] = n;
-        let forward = Product {
-            m,
-            n,
-            k,
-            transpose_a: false,
-            transpose_b,
-            accumulate: false,
-        };
+        let (forward, shape) = check(a.shape(), b.shape(), transpose_b)?;
+        let Product { n, k, .. } = forward;
         let mut y = Buffer::scratch(shape.iter().product());
         product::batched(&mut y, a.data(), b.data(), forward);
         let needs = a.needs_gradient() || b.needs_gradient();
