@@ -1,6 +1,7 @@
 //! A table as it was read: cells in one compact store, with the line that each record stood on.
 
 use std::{
+    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -214,10 +215,10 @@ impl TableBuilder {
         self.store.slots.iter_mut().for_each(Vec::shrink_to_fit);
         self.store.text.shrink_to_fit();
         self.store.bytes.shrink_to_fit();
-        let dropped = vec![false; self.store.columns.len()];
         Table {
+            dropped: vec![false; self.store.columns.len()],
+            shown: 0..self.store.lines.len(),
             store: Arc::new(self.store),
-            dropped,
         }
     }
 }
@@ -227,6 +228,8 @@ impl TableBuilder {
 pub struct Table {
     store: Arc<Store>,
     dropped: Vec<bool>,
+    /// Rows of the store that the table shows.
+    shown: Range<usize>,
 }
 
 impl Table {
@@ -267,11 +270,13 @@ impl Table {
         builder.store.parts.clear();
         for table in tables {
             let offset = builder.store.lines.len();
+            // A part that ends before the rows that are shown begins where they begin, and the next one hides it.
+            let shown_from = |part: &Part| part.first_row.saturating_sub(table.shown.start);
             builder
                 .store
                 .parts
                 .extend(table.store.parts.iter().map(|part| Part {
-                    first_row: part.first_row + offset,
+                    first_row: offset + shown_from(part),
                     ..part.clone()
                 }));
             let from: Vec<Option<usize>> = first
@@ -308,6 +313,17 @@ impl Table {
         Ok(table)
     }
 
+    /// Some rows of the table as a table of their own, without a copy; rows that are not there are left out.
+    #[must_use]
+    pub fn rows(&self, rows: Range<usize>) -> Self {
+        let place = |row: usize| self.shown.end.min(self.shown.start.saturating_add(row));
+        let start = place(rows.start);
+        Self {
+            shown: start..place(rows.end).max(start),
+            ..self.clone()
+        }
+    }
+
     /// Name of the file, or `records`; of the first one if there are several.
     pub fn name(&self) -> &str {
         self.store.parts.first().map_or("", |part| &part.name)
@@ -324,6 +340,7 @@ impl Table {
     }
 
     fn part(&self, row: usize) -> Option<&Part> {
+        let row = self.shown.start + row;
         let after = self
             .store
             .parts
@@ -333,7 +350,7 @@ impl Table {
 
     /// Number of records.
     pub fn num_records(&self) -> usize {
-        self.store.lines.len()
+        self.shown.len()
     }
 
     /// Column names in file order.
@@ -360,10 +377,10 @@ impl Table {
     /// A cell; missing where there is no such row or column.
     pub fn cell(&self, row: usize, col: usize) -> CellRef<'_> {
         let store = &*self.store;
-        if self.dropped.get(col).copied().unwrap_or(true) {
+        if self.dropped.get(col).copied().unwrap_or(true) || row >= self.shown.len() {
             return CellRef::Missing;
         }
-        match store.slots[col].get(row) {
+        match store.slots[col].get(self.shown.start + row) {
             None | Some(Slot::Missing) => CellRef::Missing,
             Some(Slot::Number(number)) => CellRef::Number(*number),
             Some(Slot::Text { start, len }) => {
@@ -386,7 +403,8 @@ impl Table {
 
     /// Line of a record in its file, from 1.
     pub fn line(&self, row: usize) -> usize {
-        self.store.lines.get(row).copied().unwrap_or(0)
+        let lines = &self.store.lines[self.shown.clone()];
+        lines.get(row).copied().unwrap_or(0)
     }
 
     /// A record with cells of its own; missing cells are left out.
@@ -424,6 +442,26 @@ mod tests {
                 .with("tags", Cell::List(vec!["a".into()])),
         ];
         Table::from_records(records, "base")
+    }
+
+    #[test]
+    fn some_rows_are_a_table_of_their_own_that_keeps_lines_and_files() {
+        let table = Table::concat(&[two_records(), two_records()]).unwrap();
+        let part = table.rows(1..3);
+        assert_eq!(part.num_records(), 2);
+        assert_eq!(
+            (part.record(0), part.record(1)),
+            (table.record(1), table.record(2))
+        );
+        assert_eq!(
+            (part.line(0), part.line(1), part.line(2)),
+            (table.line(1), table.line(2), 0)
+        );
+        assert!(part.cell(2, 0).is_missing());
+        assert_eq!(part.rows(1..9).record(0), table.record(2));
+        assert_eq!(part.rows(5..9).num_records(), 0);
+        let again = Table::concat(&[part.clone(), part]).unwrap();
+        assert_eq!(again.record(3), table.record(2));
     }
 
     #[test]

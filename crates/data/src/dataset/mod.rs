@@ -85,7 +85,7 @@ pub struct Dataset {
     table: Arc<Table>,
     columns: Vec<Column>,
     table_cols: Vec<Option<usize>>,
-    values: Vec<Values>,
+    values: Vec<Arc<Values>>,
     image_sizes: Vec<usize>,
     good_rows: Vec<usize>,
     bad: Vec<BadRecord>,
@@ -149,7 +149,7 @@ impl Dataset {
         let mut faults = Faults::new();
         for col in 0..inputs.len() {
             let (values, found) = dataset.read_column(col);
-            dataset.values.push(values);
+            dataset.values.push(Arc::new(values));
             for (row, fault) in found {
                 faults.entry(row).or_insert((col, fault));
             }
@@ -165,6 +165,35 @@ impl Dataset {
                 text: bad.text.clone(),
             }),
             _ => Ok(dataset),
+        }
+    }
+
+    /// The same records with some inputs missing in each: what is said without them. Nothing is decoded again.
+    #[must_use]
+    pub fn hiding(&self, names: &[String]) -> Self {
+        let is_hidden = |column: &Column| names.contains(&column.name);
+        let values = self
+            .columns
+            .iter()
+            .zip(&self.values)
+            .map(|(column, values)| {
+                if is_hidden(column) {
+                    Arc::new(Values::Absent)
+                } else {
+                    Arc::clone(values)
+                }
+            });
+        let table_cols = self.columns.iter().zip(&self.table_cols);
+        Self {
+            table: Arc::clone(&self.table),
+            columns: self.columns.clone(),
+            table_cols: table_cols
+                .map(|(column, col)| col.filter(|_| !is_hidden(column)))
+                .collect(),
+            values: values.collect(),
+            image_sizes: self.image_sizes.clone(),
+            good_rows: self.good_rows.clone(),
+            bad: self.bad.clone(),
         }
     }
 
@@ -209,7 +238,7 @@ impl Dataset {
 
     /// Whether the cell holds a usable value of its column's modality.
     pub fn is_present(&self, col: usize, row: usize) -> bool {
-        match self.values.get(col) {
+        match self.values.get(col).map(Arc::as_ref) {
             Some(Values::Text) => self.text_ref(col, row).is_some(),
             Some(Values::Number(numbers)) => numbers.get(row).is_some_and(|n| !n.is_nan()),
             Some(Values::Category { codes, .. }) => codes.get(row).is_some_and(|c| *c != u32::MAX),
@@ -221,7 +250,7 @@ impl Dataset {
 
     /// The text of a text cell without a copy where the table holds it.
     pub fn text_ref(&self, col: usize, row: usize) -> Option<Cow<'_, str>> {
-        if !matches!(self.values.get(col), Some(Values::Text)) {
+        if !matches!(self.values.get(col).map(Arc::as_ref), Some(Values::Text)) {
             return None;
         }
         text_of(self.cell(col, row)).ok().flatten()
@@ -234,7 +263,7 @@ impl Dataset {
 
     /// The number of a number cell; finite.
     pub fn number(&self, col: usize, row: usize) -> Option<f64> {
-        match self.values.get(col) {
+        match self.values.get(col).map(Arc::as_ref) {
             Some(Values::Number(numbers)) => numbers.get(row).copied().filter(|n| !n.is_nan()),
             _ => None,
         }
@@ -242,7 +271,7 @@ impl Dataset {
 
     /// The value of a category cell.
     pub fn category(&self, col: usize, row: usize) -> Option<Arc<str>> {
-        match self.values.get(col) {
+        match self.values.get(col).map(Arc::as_ref) {
             Some(Values::Category { codes, names }) => {
                 names.get(*codes.get(row)? as usize).cloned()
             }
@@ -252,7 +281,7 @@ impl Dataset {
 
     /// The moment of a date cell, in seconds since 1970-01-01T00:00:00Z.
     pub fn date(&self, col: usize, row: usize) -> Option<i64> {
-        match self.values.get(col) {
+        match self.values.get(col).map(Arc::as_ref) {
             Some(Values::Date(dates)) => dates.get(row).copied().filter(|d| *d != i64::MIN),
             _ => None,
         }
@@ -260,7 +289,7 @@ impl Dataset {
 
     /// The picture of an image cell scaled to a square of `size_px` pixels: from the cache, or decoded again.
     pub fn image(&self, col: usize, row: usize, size_px: usize) -> Option<Arc<Picture>> {
-        let Some(Values::Image(pictures)) = self.values.get(col) else {
+        let Some(Values::Image(pictures)) = self.values.get(col).map(Arc::as_ref) else {
             return None;
         };
         (*pictures.hashes.get(row)?)?;
@@ -293,7 +322,7 @@ impl Dataset {
 
     /// A number that is equal for pictures of identical bytes; for grouping, never stored.
     pub fn image_hash(&self, col: usize, row: usize) -> Option<u64> {
-        match self.values.get(col) {
+        match self.values.get(col).map(Arc::as_ref) {
             Some(Values::Image(pictures)) => *pictures.hashes.get(row)?,
             _ => None,
         }

@@ -71,7 +71,7 @@ impl Dataset {
                 .install(|| jobs.par_iter().map(read).collect())
         };
         for (Job { col, row, .. }, result) in jobs.into_iter().zip(results) {
-            let Values::Image(pictures) = &mut self.values[col] else {
+            let Some(Values::Image(pictures)) = Arc::get_mut(&mut self.values[col]) else {
                 continue;
             };
             match result {
@@ -96,7 +96,7 @@ impl Dataset {
         let mut left = cache_bytes;
         let mut jobs = Vec::new();
         let cols: Vec<usize> = (0..self.columns.len())
-            .filter(|col| matches!(self.values[*col], Values::Image(_)))
+            .filter(|col| matches!(*self.values[*col], Values::Image(_)))
             .collect();
         for row in 0..self.num_rows() {
             for &col in &cols {

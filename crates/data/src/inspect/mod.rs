@@ -11,6 +11,8 @@ mod leak;
 mod media;
 mod profile;
 mod task;
+#[cfg(test)]
+mod tests;
 
 /// Something about a column or the table that a person should know.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
