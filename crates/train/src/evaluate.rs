@@ -306,3 +306,67 @@ impl Known {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use schema::InputBatch;
+
+    use super::*;
+
+    /// A few roundings of an f32.
+    const F32_TOL: f32 = 1e-6;
+
+    #[test]
+    fn averages_are_of_probabilities_and_of_values() {
+        let mut classes = [0.9_f32.ln(), 0.1_f32.ln()];
+        average(&mut classes, &[0.5_f32.ln(), 0.5_f32.ln()], Task::Class);
+        assert!((classes[0] - 0.7_f32.ln()).abs() < F32_TOL);
+        // Probabilities 1 / 2 and 3 / 4: their mean 5 / 8 has the odds 5 / 3.
+        let mut labels = [0.0];
+        average(&mut labels, &[3.0_f32.ln()], Task::Multilabel);
+        assert!((labels[0] - (5.0_f32 / 3.0).ln()).abs() < F32_TOL);
+        let mut values = [1.0];
+        average(&mut values, &[2.0], Task::Regression);
+        assert_eq!(values, [1.5]);
+    }
+
+    #[test]
+    fn averages_of_extreme_scores_stay_finite() {
+        for task in [Task::Class, Task::Multilabel] {
+            let mut scores = [-1e30, -200.0];
+            average(&mut scores, &[-1e30, -300.0], task);
+            assert!(
+                scores.iter().all(|score| score.is_finite()),
+                "{task}: {scores:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_mirror_image_turns_rows_of_pictures_and_leaves_the_rest() {
+        let floats = |shape: &[usize], data: &[f32]| InputBatch {
+            present: vec![true],
+            payload: Payload::Floats {
+                shape: shape.to_vec(),
+                data: data.to_vec(),
+            },
+        };
+        let number = floats(&[1, 2], &[1.0, 2.0]);
+        let mut batch = Batch {
+            rows: vec![0],
+            inputs: vec![number.clone()],
+            target: None,
+            weights: None,
+        };
+        assert_eq!(mirror_image(&batch), None);
+        batch
+            .inputs
+            .push(floats(&[1, 1, 2, 2], &[1.0, 2.0, 3.0, 4.0]));
+        let mirrored = mirror_image(&batch).unwrap();
+        assert_eq!(mirrored.inputs[0], number);
+        assert_eq!(
+            mirrored.inputs[1],
+            floats(&[1, 1, 2, 2], &[2.0, 1.0, 4.0, 3.0])
+        );
+    }
+}

@@ -62,33 +62,3 @@ pub struct NoObserver;
 impl Observer for NoObserver {
     fn event(&self, _event: &Event) {}
 }
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use std::sync::Mutex;
-
-    use super::*;
-
-    /// Keeps every event.
-    #[derive(Default)]
-    pub(crate) struct Recorder(pub(crate) Mutex<Vec<Event>>);
-
-    impl Observer for Recorder {
-        fn event(&self, event: &Event) {
-            self.0.lock().unwrap().push(event.clone());
-        }
-    }
-
-    impl Recorder {
-        pub(crate) fn warnings(&self) -> Vec<String> {
-            let events = self.0.lock().unwrap();
-            events
-                .iter()
-                .filter_map(|event| match event {
-                    Event::Warning(text) => Some(text.clone()),
-                    _ => None,
-                })
-                .collect()
-        }
-    }
-}

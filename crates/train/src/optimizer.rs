@@ -217,9 +217,9 @@ mod tests {
 
     #[test]
     fn a_wrong_name_and_wrong_values_are_named() {
-        let error = parse("\"sdg\"").unwrap_err();
+        let error = parse("\"adamww\"").unwrap_err();
         assert!(
-            error.starts_with("no optimizer \"sdg\"; closest \"sgd\""),
+            error.starts_with("no optimizer \"adamww\"; closest \"adamw\""),
             "{error}"
         );
         assert!(
