@@ -77,7 +77,13 @@ impl Linear {
 pub(crate) struct ConvNorm(ParamId, BatchNorm, Conv2d);
 
 impl ConvNorm {
-    pub(crate) fn forward(self, tape: &mut Tape<'_>, x: &Var, residual: Option<&Var>, relu: bool) -> Var {
+    pub(crate) fn forward(
+        self,
+        tape: &mut Tape<'_>,
+        x: &Var,
+        residual: Option<&Var>,
+        relu: bool,
+    ) -> Var {
         let Self(weight, norm, conv) = self;
         let y = tape
             .conv2d(x, weight, None, conv, Activation::None)

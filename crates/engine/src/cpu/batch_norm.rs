@@ -110,37 +110,44 @@ fn apply_plane(
     }
 }
 
-/// Gradients of a batch norm in training, from `dy` which has passed the ReLU already.
+/// Gradients of a batch norm in training.
 pub(crate) struct Backward<'a> {
     pub(crate) shape: ChannelShape,
     pub(crate) x: &'a [f32],
     pub(crate) weight: &'a [f32],
-    pub(crate) dy: &'a [f32],
+    /// The output, if it went through a ReLU.
+    pub(crate) output: Option<&'a [f32]>,
     /// Mean and one over the deviation of every channel.
     pub(crate) stats: &'a [(f32, f32)],
 }
 
 impl Backward<'_> {
-    /// Writes `dx` and gives the gradients of weight and bias by channel.
-    pub(crate) fn run(&self, dx: &mut [f32]) -> Vec<(f32, f32)> {
-        let dx = Shared::new(dx);
+    /// Takes `dy` back through the ReLU in place, writes `dx`, and gives the gradients of weight and bias by channel.
+    pub(crate) fn run(&self, dy: &mut [f32], dx: &mut [f32]) -> Vec<(f32, f32)> {
+        let (dy, dx) = (Shared::new(dy), Shared::new(dx));
         map(self.shape.channels, self.shape.count(), |channel| {
             simd::run(
                 #[inline(always)]
-                || self.channel(channel, dx),
+                || self.channel(channel, dy, dx),
             )
         })
     }
 
     #[inline(always)]
-    fn channel(&self, channel: usize, dx: Shared) -> (f32, f32) {
+    fn channel(&self, channel: usize, dy: Shared, dx: Shared) -> (f32, f32) {
         let shape = self.shape;
         let (mean, scale) = self.stats[channel];
         let (mut sum, mut dot) = (0.0, 0.0);
-        for (x, dy) in shape
-            .planes(self.x, channel)
-            .zip(shape.planes(self.dy, channel))
-        {
+        for record in 0..shape.batch {
+            let at = shape.at(record, channel);
+            // SAFETY: each channel has its own places of `dy`, which is borrowed until all are done.
+            let dy = unsafe { dy.range(at, shape.plane) };
+            if let Some(output) = self.output {
+                for (dy, y) in dy.iter_mut().zip(&output[at..][..shape.plane]) {
+                    *dy = if *y > 0.0 { *dy } else { 0.0 };
+                }
+            }
+            let x = &self.x[at..][..shape.plane];
             sum += math::sum(
                 dy,
                 #[inline(always)]
@@ -159,10 +166,10 @@ impl Backward<'_> {
         let (dy_mean, slope) = (sum / count, dw * scale / count);
         for record in 0..shape.batch {
             let at = shape.at(record, channel);
-            // SAFETY: each channel has its own places of `dx`, which is borrowed until all are done.
-            let dx = unsafe { dx.range(at, shape.plane) };
-            let (x, dy) = (&self.x[at..][..shape.plane], &self.dy[at..][..shape.plane]);
-            for ((dx, x), dy) in dx.iter_mut().zip(x).zip(dy) {
+            // SAFETY: each channel has its own places of both, which are borrowed until all are done.
+            let (dy, dx) = unsafe { (dy.range(at, shape.plane), dx.range(at, shape.plane)) };
+            let x = &self.x[at..][..shape.plane];
+            for ((dx, x), dy) in dx.iter_mut().zip(x).zip(dy.iter()) {
                 *dx = factor * (dy - dy_mean - (x - mean) * slope);
             }
         }

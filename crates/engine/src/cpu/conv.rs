@@ -1,26 +1,185 @@
-//! Convolutions: one picture after the other is unfolded and multiplied, pictures in parallel.
+//! Convolutions: a few pictures at a time are unfolded and multiplied, such tasks in parallel.
+//!
+//! How many pictures make a task follows from the shape alone: small pictures go together, so that the products are
+//! long enough to run fast; of large ones some lines at a time, so that the unfolded matrix stays in the cache.
 #![allow(unsafe_code, reason = "pictures write disjoint places of one buffer")]
 
-use super::im2col::{fold, unfold};
+use std::ops::Range;
+
 use super::parallel::{Shared, for_each, map};
-use super::product::{Product, matmul_serial};
-use super::{activation, simd};
+use super::product::{Target, View, strided};
+use super::unfold::{Phases, Stretch};
+use super::{activation, math, simd};
 use crate::buffer::Buffer;
 use crate::op::{Activation, ConvShape};
 
-/// Most pieces of the sum of weight gradients over the pictures of a batch.
+/// Most pieces of the sum of weight gradients over the tasks of a batch.
 const MOST_PIECES: usize = 8;
+/// Values of an unfolded matrix: about the second-level cache.
+const MATRIX_LEN: usize = 256 * 1024;
+/// Pixels that are enough for a fast product.
+const PIXELS: usize = 512;
 
-/// Values of one unfolded picture of one group; none if the picture already is the matrix.
-fn columns_len(shape: &ConvShape) -> usize {
-    if shape.is_pointwise() {
-        0
-    } else {
-        shape.rows() * shape.out_plane()
+const SERIAL: gemm::Parallelism = gemm::Parallelism::None;
+
+/// How a convolution is cut into tasks.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    /// Pictures of a task.
+    pictures: usize,
+    /// Lines of the output that are unfolded at a time.
+    lines: usize,
+}
+
+impl Plan {
+    fn new(shape: &ConvShape) -> Self {
+        let pixels = (MATRIX_LEN / shape.rows().max(1)).clamp(64, PIXELS);
+        let plane = shape.out_plane().max(1);
+        let most = shape.batch.div_ceil(MOST_PIECES).max(1);
+        let pictures = (pixels / plane).clamp(1, most);
+        let is_whole = plane <= 2 * pixels || (shape.is_pointwise() && pictures == 1);
+        let lines = if is_whole {
+            shape.out_height
+        } else {
+            (pixels / shape.out_width).clamp(1, shape.out_height)
+        };
+        Self { pictures, lines }
+    }
+
+    fn num_tasks(self, shape: &ConvShape) -> usize {
+        shape.batch.div_ceil(self.pictures)
+    }
+
+    fn pictures(self, shape: &ConvShape, task: usize) -> Range<usize> {
+        task * self.pictures..shape.batch.min((task + 1) * self.pictures)
     }
 }
 
-/// `y = conv(x, weight) + bias`.
+/// Some pictures of one group of channels, and the memory to unfold them.
+struct Task<'a> {
+    shape: &'a ConvShape,
+    plan: Plan,
+    phases: Phases,
+    pictures: Range<usize>,
+    /// `[pictures, channels, phases]`, empty if the stride is 1.
+    split: Buffer,
+    /// `[rows, pictures * lines * OW]`
+    matrix: Buffer,
+}
+
+impl<'a> Task<'a> {
+    fn new(shape: &'a ConvShape, plan: Plan, task: usize) -> Self {
+        let phases = Phases::new(shape);
+        let pictures = plan.pictures(shape, task);
+        let channels = shape.in_channels / shape.groups;
+        let split_len = if phases.is_trivial() {
+            0
+        } else {
+            channels * phases.channel_len() * pictures.len()
+        };
+        let pixels = pictures.len() * plan.lines * shape.out_width;
+        let is_direct = shape.is_pointwise() && pictures.len() == 1;
+        let matrix_len = if is_direct { 0 } else { shape.rows() * pixels };
+        Self {
+            shape,
+            plan,
+            phases,
+            pictures,
+            split: Buffer::scratch(split_len),
+            matrix: Buffer::scratch(matrix_len),
+        }
+    }
+
+    /// Whether the picture itself is the matrix.
+    fn is_direct(&self) -> bool {
+        self.shape.is_pointwise() && self.pictures.len() == 1
+    }
+
+    fn chunks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (height, lines) = (self.shape.out_height, self.plan.lines);
+        (0..height)
+            .step_by(lines)
+            .map(move |first| first..height.min(first + lines))
+    }
+
+    /// One group of one picture of `x`.
+    fn group<'x>(&self, x: &'x [f32], picture: usize, group: usize) -> &'x [f32] {
+        let at = picture * self.shape.in_picture() + group * self.shape.in_group();
+        &x[at..][..self.shape.in_group()]
+    }
+
+    /// Length of the phases of one picture.
+    fn split_len(&self) -> usize {
+        self.split.len() / self.pictures.len()
+    }
+
+    fn split_phases(&mut self, x: &[f32], group: usize) {
+        if self.phases.is_trivial() {
+            return;
+        }
+        let len = self.split_len();
+        for (index, picture) in self.pictures.clone().enumerate() {
+            let at = picture * self.shape.in_picture() + group * self.shape.in_group();
+            let x = &x[at..][..self.shape.in_group()];
+            let (phases, shape) = (self.phases, self.shape);
+            let split = &mut self.split[index * len..][..len];
+            simd::run(
+                #[inline(always)]
+                || phases.split(shape, x, split),
+            );
+        }
+    }
+
+    fn stretch(&self, index: usize, lines: &Range<usize>) -> Stretch<'a> {
+        let len = lines.len() * self.shape.out_width;
+        Stretch {
+            shape: self.shape,
+            phases: self.phases,
+            lines: lines.clone(),
+            row_stride: len * self.pictures.len(),
+            at: len * index,
+        }
+    }
+
+    /// Unfolds some lines of all pictures into the matrix.
+    fn unfold(&mut self, x: &[f32], group: usize, lines: &Range<usize>) {
+        if self.is_direct() {
+            return;
+        }
+        for (index, picture) in self.pictures.clone().enumerate() {
+            let stretch = self.stretch(index, lines);
+            let len = self.split_len();
+            let input = if self.phases.is_trivial() {
+                let at = picture * self.shape.in_picture() + group * self.shape.in_group();
+                &x[at..][..self.shape.in_group()]
+            } else {
+                &self.split[index * len..][..len]
+            };
+            let matrix = &mut self.matrix;
+            simd::run(
+                #[inline(always)]
+                || stretch.unfold(input, matrix),
+            );
+        }
+    }
+
+    /// The unfolded matrix `[rows, pixels]`.
+    fn matrix<'m>(&'m self, x: &'m [f32], group: usize, lines: &Range<usize>) -> View<'m> {
+        if self.is_direct() {
+            return View::rows(
+                self.group(x, self.pictures.start, group),
+                self.shape.out_plane(),
+            );
+        }
+        View::rows(&self.matrix, self.pixels(lines))
+    }
+
+    fn pixels(&self, lines: &Range<usize>) -> usize {
+        self.pictures.len() * lines.len() * self.shape.out_width
+    }
+}
+
+/// `y = activation(conv(x, weight) + bias)`
 pub(crate) fn forward(
     shape: &ConvShape,
     x: &[f32],
@@ -29,57 +188,85 @@ pub(crate) fn forward(
     act: Activation,
     y: &mut [f32],
 ) {
-    let out_picture = shape.out_channels * shape.out_plane();
+    let plan = Plan::new(shape);
+    let picture_len = shape.out_channels * shape.out_plane();
     let y = Shared::new(y);
-    let cost = out_picture * shape.rows();
-    for_each(shape.batch, cost, |picture| {
-        // SAFETY: each picture has its own places of `y`, which is borrowed until all are done.
-        let y = unsafe { y.range(picture * out_picture, out_picture) };
-        let x = &x[picture * shape.in_picture()..][..shape.in_picture()];
-        forward_picture(shape, x, weight, bias, y);
+    let cost = picture_len * shape.rows() * plan.pictures;
+    for_each(plan.num_tasks(shape), cost, |task| {
+        let mut task = Task::new(shape, plan, task);
+        let at = task.pictures.start * picture_len;
+        // SAFETY: each task has its own pictures of `y`, which is borrowed until all are done.
+        let y = unsafe { y.range(at, task.pictures.len() * picture_len) };
+        if let Some(bias) = bias {
+            let planes = y.chunks_exact_mut(shape.out_plane().max(1));
+            planes
+                .zip(bias.iter().cycle())
+                .for_each(|(y, bias)| y.fill(*bias));
+        }
+        for group in 0..shape.groups {
+            let weight = &weight[group * shape.weight_group()..][..shape.weight_group()];
+            task.split_phases(x, group);
+            for lines in task.chunks() {
+                task.unfold(x, group, &lines);
+                forward_lines(&task, (x, weight), (group, lines), bias.is_some(), y);
+            }
+        }
         activation::forward_in_place(act, y);
     });
 }
 
-fn forward_picture(
-    shape: &ConvShape,
-    x: &[f32],
-    weight: &[f32],
-    bias: Option<&[f32]>,
+fn forward_lines(
+    task: &Task<'_>,
+    (x, weight): (&[f32], &[f32]),
+    (group, lines): (usize, Range<usize>),
+    accumulate: bool,
     y: &mut [f32],
 ) {
-    if let Some(bias) = bias {
-        for (y, bias) in y.chunks_exact_mut(shape.out_plane()).zip(bias) {
-            y.fill(*bias);
+    let shape = task.shape;
+    let channels = shape.out_channels / shape.groups;
+    let pixels = task.pixels(&lines);
+    let matrix = task.matrix(x, group, &lines);
+    let weight = View::rows(weight, shape.rows());
+    let dims = (channels, pixels, shape.rows());
+    let at = group * shape.out_group() + lines.start * shape.out_width;
+    if task.pictures.len() == 1 {
+        let y = &mut y[at..];
+        assert!(
+            y.len() >= (channels - 1) * shape.out_plane() + pixels,
+            "lines of a picture"
+        );
+        let target = Target {
+            start: y.as_mut_ptr(),
+            row_stride: shape.out_plane(),
+            accumulate,
+        };
+        // SAFETY: `y` is borrowed exclusively and holds all rows by the assertion.
+        unsafe { strided(dims, target, weight, matrix, 1.0, SERIAL) };
+        return;
+    }
+    let mut product = Buffer::scratch(channels * pixels);
+    let target = Target {
+        start: product.as_mut_ptr(),
+        row_stride: pixels,
+        accumulate: false,
+    };
+    // SAFETY: `product` is our own and holds all rows.
+    unsafe { strided(dims, target, weight, matrix, 1.0, SERIAL) };
+    let len = pixels / task.pictures.len();
+    let picture_len = shape.out_channels * shape.out_plane();
+    for (channel, product) in product.chunks_exact(pixels).enumerate() {
+        for (picture, product) in product.chunks_exact(len).enumerate() {
+            let at = picture * picture_len + at + channel * shape.out_plane();
+            let y = &mut y[at..][..len];
+            if accumulate {
+                y.iter_mut()
+                    .zip(product)
+                    .for_each(|(y, product)| *y += product);
+            } else {
+                y.copy_from_slice(product);
+            }
         }
     }
-    let mut columns = Buffer::scratch(columns_len(shape));
-    for group in 0..shape.groups {
-        let x = &x[group * shape.in_group()..][..shape.in_group()];
-        let columns = unfolded(shape, x, &mut columns);
-        let weight = &weight[group * shape.weight_group()..][..shape.weight_group()];
-        let y = &mut y[group * shape.out_group()..][..shape.out_group()];
-        let product = Product {
-            m: shape.out_channels / shape.groups,
-            n: shape.out_plane(),
-            k: shape.rows(),
-            transpose_a: false,
-            transpose_b: false,
-            accumulate: bias.is_some(),
-        };
-        matmul_serial(y, weight, columns, product);
-    }
-}
-
-fn unfolded<'c>(shape: &ConvShape, x: &'c [f32], columns: &'c mut [f32]) -> &'c [f32] {
-    if shape.is_pointwise() {
-        return x;
-    }
-    simd::run(
-        #[inline(always)]
-        || unfold(shape, x, columns),
-    );
-    columns
 }
 
 /// Gradients of a convolution from `dy`, which has passed the activation already.
@@ -94,85 +281,203 @@ impl Backward<'_> {
     /// Writes the gradient of the input, and adds up that of the weight over pieces of the batch in a fixed order.
     pub(crate) fn run(&self, dx: Option<&mut [f32]>, dw: Option<(&mut [f32], bool)>) {
         let shape = self.shape;
+        let plan = Plan::new(shape);
         let dx = dx.map(Shared::new);
         let wants_weight = dw.is_some();
-        let piece = shape.batch.div_ceil(MOST_PIECES).max(1);
-        let cost = shape.out_channels * shape.out_plane() * shape.rows() * piece;
-        let sums = map(shape.batch.div_ceil(piece), cost, |at| {
+        let tasks = plan.num_tasks(shape);
+        let piece = tasks.div_ceil(MOST_PIECES).max(1);
+        let cost = shape.out_channels * shape.out_plane() * shape.rows() * plan.pictures * piece;
+        let sums = map(tasks.div_ceil(piece), cost, |at| {
             let mut sum = Buffer::scratch(if wants_weight { self.weight.len() } else { 0 });
             let first = at * piece;
-            for picture in first..shape.batch.min(first + piece) {
-                // SAFETY: each picture has its own places of `dx`, which is borrowed until all are done.
-                let dx = dx.map(|dx| unsafe {
-                    dx.range(picture * shape.in_picture(), shape.in_picture())
-                });
-                let dw = wants_weight.then_some((&mut *sum, picture > first));
-                self.picture(picture, dx, dw);
+            for task in first..tasks.min(first + piece) {
+                let mut task = Task::new(shape, plan, task);
+                let is_later = task.pictures.start > first * plan.pictures;
+                let dw = wants_weight.then_some((&mut *sum, is_later));
+                self.task(&mut task, dx, dw);
             }
             sum
         });
         let Some((dw, accumulate)) = dw else { return };
+        add_pieces(&sums, dw, accumulate);
+    }
+
+    fn task(&self, task: &mut Task<'_>, dx: Option<Shared>, mut dw: Option<(&mut [f32], bool)>) {
+        let shape = self.shape;
+        for group in 0..shape.groups {
+            let weights = group * shape.weight_group()..(group + 1) * shape.weight_group();
+            let gathered = self.gather(task, group);
+            if let Some((dw, accumulate)) = &mut dw {
+                task.split_phases(self.x, group);
+                for lines in task.chunks() {
+                    task.unfold(self.x, group, &lines);
+                    let accumulate = *accumulate || lines.start > 0;
+                    let dw = &mut dw[weights.clone()];
+                    let dy = self.dy_view(task, &gathered, group, &lines);
+                    let matrix = task.matrix(self.x, group, &lines).transposed();
+                    let target = Target {
+                        start: dw.as_mut_ptr(),
+                        row_stride: shape.rows(),
+                        accumulate,
+                    };
+                    let dims = (
+                        shape.out_channels / shape.groups,
+                        shape.rows(),
+                        task.pixels(&lines),
+                    );
+                    // SAFETY: `dw` is borrowed exclusively and holds the weights of one group.
+                    unsafe { strided(dims, target, dy, matrix, 1.0, SERIAL) };
+                }
+            }
+            if let Some(dx) = dx {
+                self.input_group(task, &self.weight[weights], &gathered, (group, dx));
+            }
+        }
+    }
+
+    /// One group of `dy` of several pictures as one matrix `[channels, pictures * OH * OW]`; empty for one picture,
+    /// which is a matrix already.
+    fn gather(&self, task: &Task<'_>, group: usize) -> Buffer {
+        let shape = self.shape;
+        let (count, plane) = (task.pictures.len(), shape.out_plane());
+        if count == 1 {
+            return Buffer::scratch(0);
+        }
+        let mut gathered = Buffer::scratch(count * shape.out_group());
+        for (index, picture) in task.pictures.clone().enumerate() {
+            let at = picture * shape.out_channels * plane + group * shape.out_group();
+            let dy = self.dy[at..][..shape.out_group()].chunks_exact(plane);
+            for (channel, dy) in dy.enumerate() {
+                gathered[(channel * count + index) * plane..][..plane].copy_from_slice(dy);
+            }
+        }
+        gathered
+    }
+
+    fn dy_view<'v>(
+        &'v self,
+        task: &Task<'_>,
+        gathered: &'v [f32],
+        group: usize,
+        lines: &Range<usize>,
+    ) -> View<'v> {
+        let shape = self.shape;
+        if task.pictures.len() > 1 {
+            // Several pictures are always taken whole.
+            return View::rows(gathered, task.pixels(lines));
+        }
+        let picture = task.pictures.start * shape.out_channels * shape.out_plane();
+        let at = picture + group * shape.out_group() + lines.start * shape.out_width;
+        View::rows(&self.dy[at..], shape.out_plane())
+    }
+
+    fn input_group(
+        &self,
+        task: &mut Task<'_>,
+        weight: &[f32],
+        gathered: &[f32],
+        (group, dx): (usize, Shared),
+    ) {
+        let shape = self.shape;
+        let dx_of = |picture: usize| {
+            let at = picture * shape.in_picture() + group * shape.in_group();
+            // SAFETY: each task has its own pictures of `dx`, which is borrowed until all are done, and holds one
+            // such slice at a time.
+            unsafe { dx.range(at, shape.in_group()) }
+        };
+        let weight = View::rows(weight, shape.rows()).transposed();
+        let channels = shape.out_channels / shape.groups;
+        if task.phases.is_trivial() && !task.is_direct() {
+            task.pictures
+                .clone()
+                .for_each(|picture| dx_of(picture).fill(0.0));
+        }
+        task.split.fill(0.0);
+        for lines in task.chunks() {
+            let dy = self.dy_view(task, gathered, group, &lines);
+            let pixels = task.pixels(&lines);
+            let target = if task.is_direct() {
+                dx_of(task.pictures.start).as_mut_ptr()
+            } else {
+                task.matrix.as_mut_ptr()
+            };
+            let target = Target {
+                start: target,
+                row_stride: pixels,
+                accumulate: false,
+            };
+            // SAFETY: the matrix, or the picture which is one, holds all rows.
+            unsafe {
+                strided(
+                    (shape.rows(), pixels, channels),
+                    target,
+                    weight,
+                    dy,
+                    1.0,
+                    SERIAL,
+                )
+            };
+            if task.is_direct() {
+                continue;
+            }
+            for (index, picture) in task.pictures.clone().enumerate() {
+                let stretch = task.stretch(index, &lines);
+                let len = task.split_len();
+                let input = if task.phases.is_trivial() {
+                    dx_of(picture)
+                } else {
+                    &mut task.split[index * len..][..len]
+                };
+                let matrix = &mut task.matrix;
+                simd::run(
+                    #[inline(always)]
+                    || stretch.fold(matrix, input),
+                );
+            }
+        }
+        if !task.phases.is_trivial() {
+            let len = task.split_len();
+            for (split, picture) in task.split.chunks_exact(len).zip(task.pictures.clone()) {
+                let dx = dx_of(picture);
+                simd::run(
+                    #[inline(always)]
+                    || task.phases.merge(shape, split, dx),
+                );
+            }
+        }
+    }
+}
+
+/// `dw (+)=` the sum of the pieces in their order, in one pass over `dw`.
+fn add_pieces(pieces: &[Buffer], dw: &mut [f32], accumulate: bool) {
+    let Some((first, rest)) = pieces.split_first() else {
         if !accumulate {
             dw.fill(0.0);
         }
-        for sum in sums {
-            super::elementwise::add_in_place(dw, &sum);
-        }
-    }
-
-    fn picture(
-        &self,
-        picture: usize,
-        mut dx: Option<&mut [f32]>,
-        mut dw: Option<(&mut [f32], bool)>,
-    ) {
-        let shape = self.shape;
-        let x = &self.x[picture * shape.in_picture()..][..shape.in_picture()];
-        let out_picture = shape.out_channels * shape.out_plane();
-        let dy = &self.dy[picture * out_picture..][..out_picture];
-        let mut columns = Buffer::scratch(columns_len(shape));
-        for group in 0..shape.groups {
-            let dy = &dy[group * shape.out_group()..][..shape.out_group()];
-            let weights = group * shape.weight_group()..(group + 1) * shape.weight_group();
-            if let Some((dw, accumulate)) = &mut dw {
-                let x = &x[group * shape.in_group()..][..shape.in_group()];
-                let product = Product {
-                    m: shape.out_channels / shape.groups,
-                    n: shape.rows(),
-                    k: shape.out_plane(),
-                    transpose_a: false,
-                    transpose_b: true,
-                    accumulate: *accumulate,
-                };
-                let columns = unfolded(shape, x, &mut columns);
-                matmul_serial(&mut dw[weights.clone()], dy, columns, product);
-            }
-            if let Some(dx) = &mut dx {
-                let dx = &mut dx[group * shape.in_group()..][..shape.in_group()];
-                self.input_group(&self.weight[weights], dy, &mut columns, dx);
-            }
-        }
-    }
-
-    fn input_group(&self, weight: &[f32], dy: &[f32], columns: &mut [f32], dx: &mut [f32]) {
-        let shape = self.shape;
-        let product = Product {
-            m: shape.rows(),
-            n: shape.out_plane(),
-            k: shape.out_channels / shape.groups,
-            transpose_a: true,
-            transpose_b: false,
-            accumulate: false,
-        };
-        if shape.is_pointwise() {
-            matmul_serial(dx, weight, dy, product);
-            return;
-        }
-        matmul_serial(columns, weight, dy, product);
+        return;
+    };
+    super::parallel::blocks(dw, 1, |at, dw| {
+        let len = dw.len();
         simd::run(
             #[inline(always)]
-            || fold(shape, columns, dx),
+            || {
+                if accumulate {
+                    add(dw, &first[at..at + len]);
+                } else {
+                    dw.copy_from_slice(&first[at..at + len]);
+                }
+                for piece in rest {
+                    add(dw, &piece[at..at + len]);
+                }
+            },
         );
+    });
+}
+
+#[inline(always)]
+fn add(sum: &mut [f32], x: &[f32]) {
+    for (sum, x) in sum.iter_mut().zip(x) {
+        *sum += x;
     }
 }
 
@@ -186,7 +491,7 @@ pub(crate) fn backward_bias(shape: &ConvShape, dy: &[f32], db: &mut [f32], accum
             simd::run(
                 #[inline(always)]
                 || {
-                    super::math::sum(
+                    math::sum(
                         dy,
                         #[inline(always)]
                         |x| x,

@@ -11,7 +11,7 @@ pub(crate) mod elementwise;
 pub(crate) mod reduce;
 pub(crate) mod activation;
 pub(crate) mod linear;
-pub(crate) mod im2col;
+pub(crate) mod unfold;
 pub(crate) mod conv;
 pub(crate) mod norm;
 pub(crate) mod batch_norm;

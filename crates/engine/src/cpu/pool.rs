@@ -119,6 +119,10 @@ pub(crate) fn mean_backward(shape: &PoolShape, dy: &[f32], dx: &mut [f32]) {
         .par_chunks_mut(shape.plane())
         .zip(dy.par_chunks(shape.out_plane()));
     planes.for_each(|(dx, dy)| {
+        if shape.is_halving() {
+            unhalve(shape, dy, dx);
+            return;
+        }
         dx.fill(0.0);
         windows(shape, |out, rows, columns| {
             let value = dy[out] * factor;
@@ -129,4 +133,18 @@ pub(crate) fn mean_backward(shape: &PoolShape, dy: &[f32], dx: &mut [f32]) {
             }
         });
     });
+}
+
+fn unhalve(shape: &PoolShape, dy: &[f32], dx: &mut [f32]) {
+    let width = 2 * shape.out_width;
+    dx[2 * shape.out_height * shape.width..].fill(0.0);
+    let lines = dx.chunks_exact_mut(2 * shape.width);
+    for (dx, dy) in lines.zip(dy.chunks_exact(shape.out_width)) {
+        for dx in dx.chunks_exact_mut(shape.width) {
+            dx[width..].fill(0.0);
+            for (dx, dy) in dx.as_chunks_mut::<2>().0.iter_mut().zip(dy) {
+                *dx = [dy * 0.25; 2];
+            }
+        }
+    }
 }

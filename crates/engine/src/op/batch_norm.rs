@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use crate::buffer::Buffer;
-use crate::cpu::activation;
 use crate::cpu::batch_norm::{self as kernel, ChannelShape};
 use crate::error::{EngineError, require};
-use crate::op::Activation;
 use crate::parameters::ParamId;
 use crate::tape::{Backward, Tape, Var, owned};
 use crate::tensor::Tensor;
@@ -86,25 +84,22 @@ impl Tape<'_> {
         let (input, slot) = (x.tensor().clone(), x.slot());
         let output = relu.then(|| y.clone());
         let residual = residual.and_then(Var::slot);
-        let back = move |backward: &mut Backward<'_>, mut dy: Arc<Buffer>| {
-            if let Some(output) = output {
-                let mut masked = owned(dy);
-                activation::backward(Activation::Relu, output.data(), &mut masked);
-                dy = Arc::new(masked);
-            }
+        let back = move |backward: &mut Backward<'_>, dy: Arc<Buffer>| {
+            // Only the way back through a ReLU changes it, but it is seldom shared.
+            let mut dy = owned(dy);
             let mut dx = Buffer::scratch(input.len());
             let gradient = kernel::Backward {
                 shape,
                 x: input.data(),
                 weight: backward.parameters.get(norm.weight).data(),
-                dy: &dy,
+                output: output.as_ref().map(Tensor::data),
                 stats: &stats,
             };
-            let (dw, db): (Vec<f32>, Vec<f32>) = gradient.run(&mut dx).into_iter().unzip();
+            let (dw, db): (Vec<f32>, Vec<f32>) = gradient.run(&mut dy, &mut dx).into_iter().unzip();
             backward.add_weight(norm.weight, &dw);
             backward.add_weight(norm.bias, &db);
             backward.add(slot, dx);
-            backward.add_shared(residual, dy);
+            backward.add(residual, dy);
         };
         Ok(self.record(y, needs, back))
     }

@@ -74,7 +74,8 @@ impl ConvShape {
         };
         let groups = conv.groups;
         let divides = out_channels % groups == 0 && in_channels == group_in * groups;
-        if !divides || kh == 0 || kw == 0 {
+        let is_empty = [out_channels, in_channels, kh, kw].contains(&0);
+        if !divides || is_empty {
             return Err(Self::misfit(x, weight));
         }
         let out = |axis: usize, len: usize, kernel: usize| {
