@@ -30,4 +30,4 @@ pub use model::{
 };
 pub use presence::Presence;
 pub use scope::{Init, Scope, column_step};
-pub use settings::Check;
+pub use settings::{Check, Parse};

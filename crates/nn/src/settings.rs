@@ -3,6 +3,9 @@
 use schema::{Code, Problem, Settings, known};
 use serde::{Serialize, de::DeserializeOwned};
 
+/// Reads the settings of a component, placed at a dotted key for messages; checks nothing but form.
+pub type Parse<C> = fn(&Settings, &str) -> Result<Box<C>, Vec<Problem>>;
+
 /// Reads a component's configuration; every key has a default, so each wrong key is found on its own.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use super::{
     CategoryConfig, DateConfig, EncoderConfig, ImageConvConfig, ImagePatchConfig, NumberConfig,
     TextNgramConfig, TextTransformerConfig,
 };
-use crate::settings;
+use crate::settings::{self, Parse};
 
 /// One encoder of the registry.
 pub struct EncoderRow {
@@ -18,7 +18,7 @@ pub struct EncoderRow {
     /// One line for `list`.
     pub about: &'static str,
     /// Reads its settings, placed at a dotted key for messages; checks nothing but form.
-    pub parse: fn(&Settings, &str) -> Result<Box<dyn EncoderConfig>, Vec<Problem>>,
+    pub parse: Parse<dyn EncoderConfig>,
 }
 
 #[rustfmt::skip]
@@ -57,12 +57,12 @@ fn parse<C: EncoderConfig + DeserializeOwned + 'static>(
 ///
 /// # Errors
 /// A problem at `place` with the nearest name.
-pub fn find(name: &str, place: &str) -> Result<&'static EncoderRow, Problem> {
+pub fn find(name: &str, place: &str) -> Result<&'static EncoderRow, Vec<Problem>> {
     let names: Vec<&str> = ENCODERS.iter().map(|row| row.name).collect();
     ENCODERS
         .iter()
         .find(|row| row.name == name)
-        .ok_or_else(|| settings::unknown("encoder", name, &names, place))
+        .ok_or_else(|| vec![settings::unknown("encoder", name, &names, place)])
 }
 
 /// The encoder that reads a modality if none is named.
@@ -94,7 +94,10 @@ mod tests {
 
     #[test]
     fn a_slip_is_answered_with_the_nearest_name() {
-        let error = find("image_cnv", "encoders.photo.type").err().unwrap();
+        let error = find("image_cnv", "encoders.photo.type")
+            .err()
+            .unwrap()
+            .remove(0);
         assert!(
             error.to_string().starts_with(
                 "encoders.photo.type: no encoder \"image_cnv\"; closest \"image_conv\""

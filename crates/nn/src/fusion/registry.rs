@@ -4,7 +4,7 @@ use schema::{Problem, Settings};
 use serde::de::DeserializeOwned;
 
 use super::{ConcatConfig, FusionConfig, GatedConfig, LateConfig, SumConfig, TransformerConfig};
-use crate::settings;
+use crate::settings::{self, Parse};
 
 /// One fusion of the registry.
 pub struct FusionRow {
@@ -17,7 +17,7 @@ pub struct FusionRow {
     /// Whether it needs embeddings of one width, so that encoders are projected to `embed_dim`.
     pub needs_one_width: bool,
     /// Reads its settings, placed at a dotted key for messages; checks nothing but form.
-    pub parse: fn(&Settings, &str) -> Result<Box<dyn FusionConfig>, Vec<Problem>>,
+    pub parse: Parse<dyn FusionConfig>,
 }
 
 #[rustfmt::skip]
@@ -55,12 +55,12 @@ fn parse<C: FusionConfig + DeserializeOwned + 'static>(
 ///
 /// # Errors
 /// A problem at `place` with the nearest name.
-pub fn find(name: &str, place: &str) -> Result<&'static FusionRow, Problem> {
+pub fn find(name: &str, place: &str) -> Result<&'static FusionRow, Vec<Problem>> {
     let names: Vec<&str> = FUSIONS.iter().map(|row| row.name).collect();
     FUSIONS
         .iter()
         .find(|row| row.name == name)
-        .ok_or_else(|| settings::unknown("fusion", name, &names, place))
+        .ok_or_else(|| vec![settings::unknown("fusion", name, &names, place)])
 }
 
 #[cfg(test)]
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_slip_is_answered_with_the_nearest_name() {
-        let error = find("transfomer", "fusion.type").err().unwrap();
+        let error = find("transfomer", "fusion.type").err().unwrap().remove(0);
         assert_eq!(
             error.to_string(),
             "fusion.type: no fusion \"transfomer\"; closest \"transformer\" \

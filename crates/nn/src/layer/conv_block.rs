@@ -20,6 +20,17 @@ pub struct ConvConfig {
 }
 
 impl ConvConfig {
+    /// Stride 1, no padding.
+    pub fn plain(in_channels: usize, out_channels: usize, kernel: usize) -> Self {
+        Self {
+            in_channels,
+            out_channels,
+            kernel,
+            stride: 1,
+            padding: 0,
+        }
+    }
+
     /// Height (or width) of the result for a height (or width); `None` if the kernel does not fit.
     pub fn out_size(&self, size: usize) -> Option<usize> {
         (size + 2 * self.padding)

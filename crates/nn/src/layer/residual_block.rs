@@ -42,7 +42,7 @@ impl ResidualBlock {
             padding: kernel / 2,
         };
         // Averaging drops the last row of an odd height; a strided 1x1 convolution keeps the sizes equal.
-        let averages = size % 2 == 0;
+        let averages = size.is_multiple_of(2);
         let stride = if averages { 1 } else { 2 };
         Ok(Self {
             first: ConvBlock::build(&mut scope, "first", &conv(in_channels, 3, 2), true)?,

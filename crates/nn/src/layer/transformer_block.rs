@@ -52,6 +52,19 @@ impl Default for TransformerBlockConfig {
 }
 
 impl TransformerBlockConfig {
+    /// The block that users of Keras write with `MultiHeadAttention`, `LayerNormalization` and `Dense`: norm after
+    /// each sum, eps 1e-6, ReLU, no dropout.
+    pub fn keras(num_heads: usize, feed_forward_dim: usize) -> Self {
+        Self {
+            num_heads,
+            feed_forward_dim,
+            activation: ActivationKind::Relu,
+            dropout_rate: 0.0,
+            norm: NormPlace::Post,
+            norm_eps: 1e-6,
+        }
+    }
+
     /// What cannot be built at width `dim`, placed below `place`.
     pub fn check(&self, place: &str, dim: usize) -> Vec<Problem> {
         let heads = self.num_heads;

@@ -61,7 +61,8 @@ impl LossConfig {
             .number("beta", self.beta, 1e-6, 1e6)
             .finish();
         if self.kind != "auto" {
-            problems.extend(find(&self.kind, task, &format!("{place}.type")).err());
+            let found = find(&self.kind, task, &format!("{place}.type"));
+            problems.extend(found.err().unwrap_or_default());
         }
         problems
     }
@@ -96,7 +97,7 @@ impl Loss {
             "auto" => Ok(default_for(target.task)),
             name => find(name, target.task, "loss.type"),
         };
-        let row = row.map_err(|problem| NnError::Settings(vec![problem]))?;
+        let row = row.map_err(NnError::Settings)?;
         let balances = config.balance_classes && target.task != Task::Regression;
         Ok(Self {
             row,

@@ -39,12 +39,17 @@ pub fn default_for(task: Task) -> &'static LossRow {
 ///
 /// # Errors
 /// A problem at `place` with the nearest name.
-pub fn find(name: &str, task: Task, place: &str) -> Result<&'static LossRow, Problem> {
+pub fn find(name: &str, task: Task, place: &str) -> Result<&'static LossRow, Vec<Problem>> {
     let fitting = || LOSSES.iter().filter(|row| row.tasks.contains(&task));
     let names: Vec<&str> = fitting().map(|row| row.name).collect();
-    fitting()
-        .find(|row| row.name == name)
-        .ok_or_else(|| settings::unknown(&format!("loss for task {task}"), name, &names, place))
+    fitting().find(|row| row.name == name).ok_or_else(|| {
+        vec![settings::unknown(
+            &format!("loss for task {task}"),
+            name,
+            &names,
+            place,
+        )]
+    })
 }
 
 #[cfg(test)]

@@ -190,7 +190,7 @@ impl NetworkConfig {
         let mut table = self.encoders.get(column).cloned().unwrap_or_default();
         let name = settings::take_text(&mut table, "type", &place)?;
         let row = match &name {
-            Some(name) => encoder::find(name, &format!("{place}.type")).map_err(|one| vec![one])?,
+            Some(name) => encoder::find(name, &format!("{place}.type"))?,
             None => encoder::default_for(modality).ok_or_else(|| {
                 let what = format!("no encoder reads {modality}");
                 vec![Problem::new(Code::Config, what).at(&place)]
@@ -236,7 +236,7 @@ impl NetworkConfig {
     ) -> Result<(&'static FusionRow, Box<dyn FusionConfig>), Vec<Problem>> {
         let mut table = self.fusion.clone();
         let row = match settings::take_text(&mut table, "type", "fusion")? {
-            Some(name) => fusion::find(&name, "fusion.type").map_err(|one| vec![one])?,
+            Some(name) => fusion::find(&name, "fusion.type")?,
             None => &FUSIONS[0],
         };
         Ok((row, (row.parse)(&table, "fusion")?))

@@ -1,5 +1,6 @@
 //! Encoders, fusion and head as one network.
 
+mod body;
 mod config;
 mod network;
 mod pack;

@@ -1,19 +1,10 @@
 //! The network: a branch an input, one fusion, one head.
 
-use engine::{ParamId, ParamKind, Parameters, Tape, Var};
-use schema::{Batch, Code, Column, FittedTarget, InputBatch, Problem, Role, TargetBatch};
+use engine::{Parameters, Tape, Var};
+use schema::{Batch, FittedTarget, TargetBatch};
 
-use super::{MemoryEstimate, NetworkConfig, NetworkPlan, PartPlan};
-use crate::{
-    Init, InputInfo, NnError, Presence, Scope, column_step,
-    encoder::Encoder,
-    fusion::{Fusion, FusionInfo},
-    head::{self, HeadRow, Output},
-    input::{check_batch, select},
-    layer::Linear,
-    loss::{Loss, LossConfig, Truth},
-    presence::{hide, spread},
-};
+use super::{MemoryEstimate, NetworkConfig, NetworkPlan, PartPlan, body::Body};
+use crate::{InputInfo, NnError, Presence, input::check_batch, loss::Truth, presence::hide};
 
 /// Encoders, fusion and head, with their parameters.
 ///
@@ -26,31 +17,6 @@ pub struct Network {
     inputs: Vec<InputInfo>,
     target: FittedTarget,
     body: Body,
-}
-
-/// What runs: the parts without their parameters.
-pub(super) struct Body {
-    branches: Vec<Branch>,
-    fusion: Box<dyn Fusion>,
-    /// `None` if the fusion gives logits.
-    output: Option<Output>,
-    head: &'static HeadRow,
-    loss: Loss,
-    aux_weight: f32,
-    /// Name, kind and width of every part.
-    parts: Vec<(String, String, usize)>,
-}
-
-/// The way of one input up to the fusion.
-struct Branch {
-    /// Start of its parameters' names.
-    name: String,
-    encoder: Box<dyn Encoder>,
-    projection: Option<Linear>,
-    /// Stands in for the embedding where the modality is absent or hidden.
-    empty: Option<ParamId>,
-    /// The input's own head.
-    aux: Option<Output>,
 }
 
 /// What a forward pass gives.
@@ -104,100 +70,6 @@ pub struct AuxScores {
 }
 
 impl Network {
-    /// Builds every part inside a scope.
-    pub(super) fn assemble(
-        config: &NetworkConfig,
-        inputs: &[InputInfo],
-        target: &FittedTarget,
-        scope: &mut Scope<'_>,
-    ) -> Result<Body, NnError> {
-        check(config, inputs, target)?;
-        let head = head::for_task(target.task).ok_or_else(|| NnError::Target {
-            got: target.task.to_string(),
-            expected: "a task with a head".to_owned(),
-        })?;
-        let num_logits = (head.num_logits)(target);
-        let (row, fusion_config) = config.fusion().map_err(NnError::Settings)?;
-        let head_config = config.head(target.task).map_err(NnError::Settings)?;
-        let has_aux = inputs.len() > 1 && config.aux_weight > 0.0;
-        let mut parts = Vec::new();
-        let (mut branches, mut widths) = (Vec::new(), Vec::new());
-        for info in inputs {
-            let step = column_step(&info.column);
-            let choice = config
-                .encoder(&info.column, info.modality)
-                .map_err(NnError::Settings)?;
-            let name = format!("encoder.{step}");
-            let encoder = choice.config.build(info, &mut scope.child(&name))?;
-            let mut width = encoder.embed_dim();
-            parts.push((name.clone(), choice.row.name.to_owned(), width));
-            let aux = if has_aux {
-                let name = format!("aux.{step}");
-                parts.push((name.clone(), target.task.name().to_owned(), num_logits));
-                Some(Output::build(
-                    scope,
-                    &name,
-                    &head_config,
-                    [width, num_logits],
-                )?)
-            } else {
-                None
-            };
-            let projection = if choice.project.unwrap_or(row.needs_one_width) {
-                let name = format!("projection.{step}");
-                let linear = Linear::build(scope, &name, width, config.embed_dim)?;
-                width = config.embed_dim;
-                parts.push((name, "linear".to_owned(), width));
-                Some(linear)
-            } else {
-                None
-            };
-            widths.push((step, width));
-            branches.push(Branch {
-                name,
-                encoder,
-                projection,
-                empty: None,
-                aux,
-            });
-        }
-        let info = FusionInfo {
-            inputs: widths,
-            num_logits,
-            task: target.task,
-        };
-        let fusion = fusion_config.build(&info, &mut scope.child("fusion"))?;
-        if fusion.reads_absent() {
-            for (branch, (step, width)) in branches.iter_mut().zip(&info.inputs) {
-                let name = format!("empty.{step}");
-                // Small, so that absence at first looks like nothing in particular.
-                let init = Init::Normal(0.02);
-                branch.empty = Some(scope.parameter(&name, ParamKind::Bias, &[*width], init)?);
-                parts.push((name, "empty".to_owned(), *width));
-            }
-        }
-        parts.push(("fusion".to_owned(), row.name.to_owned(), fusion.out_dim()));
-        let output = if fusion.gives_logits() {
-            None
-        } else {
-            let dims = [fusion.out_dim(), num_logits];
-            parts.push(("head".to_owned(), head.name().to_owned(), num_logits));
-            Some(Output::build(scope, "head", &head_config, dims)?)
-        };
-        let loss = LossConfig::parse(&config.loss, "loss").map_err(NnError::Settings)?;
-        // Two inputs count in full; of more, the sum of their losses stays that of two.
-        let share = 2.0 / inputs.len().max(2) as f64;
-        Ok(Body {
-            branches,
-            fusion,
-            output,
-            head,
-            loss: Loss::build(&loss, target)?,
-            aux_weight: (config.aux_weight * share) as f32,
-            parts,
-        })
-    }
-
     pub(super) fn from_parts(
         parameters: Parameters,
         config: NetworkConfig,
@@ -367,15 +239,15 @@ impl Network {
 
     /// The parts with the shapes of their results and their trained values.
     pub fn plan(&self) -> NetworkPlan {
-        let parts = self.body.parts.iter().map(|(name, kind, width)| {
-            let own = format!("{name}.");
+        let parts = self.body.parts.iter().map(|part| {
+            let own = format!("{}.", part.name);
             let values = self.parameters.iter().filter(|(_, parameter, kind, _)| {
-                kind.is_trained() && (*parameter == name || parameter.starts_with(&own))
+                kind.is_trained() && (*parameter == part.name || parameter.starts_with(&own))
             });
             PartPlan {
-                name: name.clone(),
-                kind: kind.clone(),
-                shape: vec![*width],
+                name: part.name.clone(),
+                kind: part.kind.clone(),
+                shape: vec![part.width],
                 num_parameters: values.map(|(_, _, _, value)| value.len()).sum(),
             }
         });
@@ -406,77 +278,6 @@ impl Network {
             optimizer_bytes: 2 * BYTES * trained,
             activations_bytes: 2 * BYTES * kept * batch_size,
         }
-    }
-}
-
-impl Branch {
-    /// Present records -> their embeddings spread over the batch `[B, D]`, and what the own head says.
-    fn forward(
-        &self,
-        tape: &mut Tape<'_>,
-        input: &InputBatch,
-    ) -> Result<(Var, Option<AuxOutput>), NnError> {
-        let records: Vec<usize> = (0..input.present.len())
-            .filter(|record| input.present[*record])
-            .collect();
-        let dim = self.out_dim();
-        if records.is_empty() {
-            let blank = spread(tape, None, &input.present, self.empty, dim)?;
-            return Ok((blank, None));
-        }
-        let own = if records.len() == input.present.len() {
-            self.encoder.forward(tape, input)?
-        } else {
-            self.encoder.forward(tape, &select(input, &records))?
-        };
-        let projected = match &self.projection {
-            Some(projection) => projection.forward(tape, &own)?,
-            None => own.clone(),
-        };
-        let voice = match &self.aux {
-            Some(head) => Some(AuxOutput {
-                logits: head.forward(tape, &own)?,
-                records,
-            }),
-            None => None,
-        };
-        let spread_out = spread(tape, Some(&projected), &input.present, self.empty, dim)?;
-        Ok((spread_out, voice))
-    }
-
-    fn out_dim(&self) -> usize {
-        match &self.projection {
-            Some(projection) => projection.out_dim(),
-            None => self.encoder.embed_dim(),
-        }
-    }
-}
-
-/// Refuses settings that do not fit the inputs or the target, all at once.
-fn check(
-    config: &NetworkConfig,
-    inputs: &[InputInfo],
-    target: &FittedTarget,
-) -> Result<(), NnError> {
-    let columns: Vec<Column> = inputs
-        .iter()
-        .map(|info| Column {
-            name: info.column.clone(),
-            modality: info.modality,
-            role: Role::Input,
-        })
-        .collect();
-    let mut problems = config.check(&columns, target.task);
-    if inputs.is_empty() {
-        problems.push(Problem::new(
-            Code::Config,
-            "a network needs at least one input",
-        ));
-    }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(NnError::Settings(problems))
     }
 }
 

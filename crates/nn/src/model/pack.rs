@@ -3,7 +3,7 @@
 use engine::{Parameters, Tensor};
 use schema::{FittedTarget, Pack, PackTensor, Seed};
 
-use super::{Network, NetworkConfig};
+use super::{Network, NetworkConfig, body::Body};
 use crate::{InputInfo, NnError, Scope};
 
 /// What a saved network says about itself.
@@ -92,7 +92,7 @@ impl Network {
         } = description;
         let mut parameters = Parameters::new();
         let mut scope = Scope::blank(&mut parameters);
-        let body = Self::assemble(&config, &inputs, &target, &mut scope)?;
+        let body = Body::build(&config, &inputs, &target, &mut scope)?;
         load_parameters(&mut parameters, pack)?;
         Ok(Self::from_parts(parameters, config, inputs, target, body))
     }
@@ -112,7 +112,7 @@ impl Network {
     ) -> Result<Self, NnError> {
         let mut parameters = Parameters::new();
         let mut scope = Scope::new(&mut parameters, seed);
-        let body = Self::assemble(config, inputs, target, &mut scope)?;
+        let body = Body::build(config, inputs, target, &mut scope)?;
         let (config, inputs) = (config.clone(), inputs.to_vec());
         Ok(Self::from_parts(
             parameters,

@@ -7,7 +7,7 @@ use crate::{
     NnError,
     encoder::{ImageConvConfig, ImagePooling, ImageStyle, PlainLayerConfig, TextTransformerConfig},
     fusion::{ConcatConfig, Missing},
-    layer::{ActivationKind, NormPlace, PositionKind, TransformerBlockConfig},
+    layer::{PositionKind, TransformerBlockConfig},
     loss::LossConfig,
     settings,
 };
@@ -26,7 +26,7 @@ impl NetworkConfig {
     }
 
     fn seed_settings(text: &str, image: &str) -> Result<Self, Vec<schema::Problem>> {
-        let block = seed_block();
+        let block = TransformerBlockConfig::keras(4, 64);
         let text_encoder = TextTransformerConfig {
             tokenizer: Tokenizer::Ids,
             vocab_size: 1000,
@@ -105,17 +105,5 @@ impl NetworkConfig {
             fusion: named("concat", table),
             ..Self::default()
         })
-    }
-}
-
-/// The transformer block of `tf.keras` users: `MultiHeadAttention`, `LayerNormalization`, `Dense`.
-fn seed_block() -> TransformerBlockConfig {
-    TransformerBlockConfig {
-        num_heads: 4,
-        feed_forward_dim: 64,
-        activation: ActivationKind::Relu,
-        dropout_rate: 0.0,
-        norm: NormPlace::Post,
-        norm_eps: 1e-6,
     }
 }
