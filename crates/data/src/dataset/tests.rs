@@ -124,7 +124,7 @@ fn the_cache_stays_within_its_bytes() {
         ..Default::default()
     };
     let dataset = dataset(records, &[input("x", Modality::Image)], &options);
-    let Values::Image(pictures) = &dataset.values[0] else {
+    let Values::Image(pictures) = &*dataset.values[0] else {
         unreachable!()
     };
     assert_eq!(
@@ -207,4 +207,20 @@ fn an_input_that_the_table_lacks_is_an_error_or_a_missing_column() {
     let dataset = Dataset::open(table, &inputs, &options).unwrap();
     assert!(!dataset.is_present(1, 0) && dataset.image(1, 0, 4).is_none());
     assert_eq!(dataset.good_rows(), [0]);
+}
+
+#[test]
+fn hidden_inputs_are_missing_and_the_others_stay() {
+    let record = Record::new()
+        .with("text", "hi")
+        .with("photo", plain_png(2, [1, 2, 3]));
+    let inputs = [
+        input("text", Modality::Text),
+        input("photo", Modality::Image),
+    ];
+    let whole = dataset(vec![record], &inputs, &DatasetOptions::default());
+    let view = whole.hiding(&["photo".to_owned()]);
+    assert!(view.image(1, 0, 2).is_none() && !view.is_present(1, 0));
+    assert_eq!(view.text(0, 0), whole.text(0, 0));
+    assert!(whole.is_present(1, 0), "the data set itself is unchanged");
 }

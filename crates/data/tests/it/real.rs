@@ -13,7 +13,7 @@ fn open(set: &str) -> Option<Table> {
         eprintln!("skipped: no \"{}\"", path.display());
         return None;
     }
-    Some(Table::open(path).unwrap())
+    Some(Table::open(path).expect("the table opens"))
 }
 
 /// Checks the task, the inputs by name and modality, and which columns have which warning.
@@ -24,7 +24,7 @@ fn check(
     warned: &[(&str, &str)],
 ) {
     let Some(table) = open(set) else { return };
-    let seen = inspect(&table, Some(target), &BTreeMap::new()).unwrap();
+    let seen = inspect(&table, Some(target), &BTreeMap::new()).expect("the target is there");
     assert_eq!(seen.task, Some(task), "{set}");
     let found: Vec<(&str, Modality)> = seen
         .columns
