@@ -58,6 +58,17 @@ impl Combined {
         Self::from_scores(target, &scores, 0.0)
     }
 
+    /// The answers about some records only; `width` is the width of the model's output.
+    #[must_use]
+    pub fn select(&self, records: &[usize], width: usize) -> Self {
+        let values = |record: &usize| self.values[record * width..(record + 1) * width].iter().copied();
+        let intervals = if self.intervals.is_empty() { &[] } else { records };
+        Self {
+            values: records.iter().flat_map(values).collect(),
+            intervals: intervals.iter().map(|record| self.intervals[*record]).collect(),
+        }
+    }
+
     /// The named answer to one record.
     pub fn answer(&self, target: &FittedTarget, record: usize) -> Answer {
         let width = target.width();

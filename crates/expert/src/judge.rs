@@ -62,7 +62,7 @@ impl<'a> Judged<'a> {
         let values = self.values(answers);
         let sample = metrics::Sample::new(self.truth(), self.scores(&values))?;
         let metric = metrics::by_name(metric).map_err(ExpertError::Problem)?;
-        let view = metrics::View::all(&sample);
+        let view = metrics::View::whole(&sample);
         metric
             .value(&view)
             .ok_or(ExpertError::Metric(metrics::MetricError::Undefined { metric: metric.name() }))

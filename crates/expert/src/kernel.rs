@@ -10,19 +10,19 @@
 use pulp::{Arch, Simd, WithSimd};
 
 /// Columns of a panel: one AVX-512 register of `f32`.
-pub const PANEL: usize = 16;
+pub(crate) const PANEL: usize = 16;
 
 /// Rows of a matrix whose rows lie `stride` apart.
 #[derive(Debug, Clone, Copy)]
-pub struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     /// Values; the first row starts at 0.
-    pub data: &'a [f32],
+    pub(crate) data: &'a [f32],
     /// Distance between the starts of two rows.
-    pub stride: usize,
+    pub(crate) stride: usize,
     /// Number of rows.
-    pub num_rows: usize,
+    pub(crate) num_rows: usize,
     /// Values of each row that take part.
-    pub depth: usize,
+    pub(crate) depth: usize,
 }
 
 impl<'a> Rows<'a> {
@@ -32,19 +32,19 @@ impl<'a> Rows<'a> {
 }
 
 /// Number of panels that `width` columns fill.
-pub fn num_panels(width: usize) -> usize {
+pub(crate) fn num_panels(width: usize) -> usize {
     width.div_ceil(PANEL)
 }
 
 /// Row stride for rows of `width` values: whole cache lines, an odd number of them, so that the rows of a tile do
 /// not all fall into the same few cache sets.
-pub fn stride(width: usize) -> usize {
+pub(crate) fn stride(width: usize) -> usize {
     let lines = width.div_ceil(PANEL);
     (lines + 1 - lines % 2) * PANEL
 }
 
 /// Writes `[depth, width]` as panels `[num_panels, depth, PANEL]`, zeros where there is no column.
-pub fn pack(matrix: &[f32], depth: usize, width: usize, panels: &mut [f32]) {
+pub(crate) fn pack(matrix: &[f32], depth: usize, width: usize, panels: &mut [f32]) {
     for (index, panel) in panels.chunks_exact_mut(depth.max(1) * PANEL).enumerate() {
         let first = index * PANEL;
         let count = width.saturating_sub(first).min(PANEL);
@@ -59,7 +59,7 @@ pub fn pack(matrix: &[f32], depth: usize, width: usize, panels: &mut [f32]) {
 }
 
 /// The inverse of [`pack`], adding to `matrix` `[depth, width]`.
-pub fn unpack_add(panels: &[f32], depth: usize, width: usize, matrix: &mut [f32]) {
+pub(crate) fn unpack_add(panels: &[f32], depth: usize, width: usize, matrix: &mut [f32]) {
     for (index, panel) in panels.chunks_exact(depth.max(1) * PANEL).enumerate() {
         let first = index * PANEL;
         let count = width.saturating_sub(first).min(PANEL);
@@ -75,12 +75,12 @@ pub fn unpack_add(panels: &[f32], depth: usize, width: usize, matrix: &mut [f32]
 }
 
 /// `out[r] = rows[r] * panel` for one panel `[depth, PANEL]`; `out` is `[num_rows, PANEL]`.
-pub fn product(rows: Rows<'_>, panel: &[f32], out: &mut [f32]) {
+pub(crate) fn product(rows: Rows<'_>, panel: &[f32], out: &mut [f32]) {
     Arch::new().dispatch(Product { rows, panel, out });
 }
 
 /// `gradient[d] += sum over r of rows[r][d] * outer[r]`; `outer` is `[num_rows, PANEL]`, `gradient` `[depth, PANEL]`.
-pub fn add_outer(rows: Rows<'_>, outer: &[f32], gradient: &mut [f32]) {
+pub(crate) fn add_outer(rows: Rows<'_>, outer: &[f32], gradient: &mut [f32]) {
     Arch::new().dispatch(AddOuter {
         rows,
         outer,
@@ -89,7 +89,7 @@ pub fn add_outer(rows: Rows<'_>, outer: &[f32], gradient: &mut [f32]) {
 }
 
 /// `sums += sum over r of max(0, rows[r] * panel - bias)`; `bias` and `sums` are `[PANEL]`.
-pub fn add_rectified(rows: Rows<'_>, panel: &[f32], bias: &[f32], sums: &mut [f32]) {
+pub(crate) fn add_rectified(rows: Rows<'_>, panel: &[f32], bias: &[f32], sums: &mut [f32]) {
     Arch::new().dispatch(AddRectified {
         rows,
         panel,

@@ -1,0 +1,409 @@
+//! `boost`: gradient boosted trees over numbers, categories and dates.
+//!
+//! Choose it beside `table`: trees find steps and interactions that a linear model or a small network smooths over.
+//! Own histogram booster, held to scikit-learn's; see [`booster`].
+
+mod bins;
+mod booster;
+mod features;
+mod tree;
+
+pub use booster::Objective;
+
+use std::sync::Arc;
+
+use data::Dataset;
+use schema::{
+    Column, ExpertConfig, FittedTarget, Modality, Pack, PackTensor, Problem, Settings, Task,
+};
+
+use crate::{
+    Context, Expert, ExpertError, Kind, Voice,
+    combined::prior_scores,
+    expert::{check_inputs, link, positions, settings, spread, table_of, with_settings},
+    pack::{self, Parts},
+    softmax_regression::Link,
+    tabular::{enough, is_present},
+};
+use booster::{BoostFit, Booster, Sample};
+use features::BoostFeatures;
+use tree::{Growth, Node, Tree};
+
+/// The `boost` kind.
+pub struct BoostKind;
+
+/// Settings of `boost`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BoostConfig {
+    /// Most rounds; fewer if held-out records say so.
+    pub max_rounds: usize,
+    /// Rounds without a better held-out loss after which it ends; 0 to run all rounds.
+    pub patience: usize,
+    /// Part of each tree that is kept; 0 for 0.05 (values) or 0.1 (classes, labels).
+    pub learning_rate: f64,
+    /// Splits from root to leaf.
+    pub max_depth: usize,
+    /// Fewest records of a leaf; 0 for 5 up to 1,000 records and 20 above.
+    pub min_leaf: usize,
+    /// Penalty of leaf values.
+    pub l2: f64,
+    /// Share of records that a round sees.
+    pub subsample: f64,
+    /// Share of features that a round sees.
+    pub feature_share: f64,
+    /// Boosters with different draws whose scores are averaged; 0 for 3 (values, two classes) or 1.
+    pub bags: usize,
+    /// Loss for values: `squared` or `absolute`.
+    pub value_loss: ValueLoss,
+}
+
+/// Loss for values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ValueLoss {
+    /// Squared error: means.
+    Squared,
+    /// Absolute error: medians.
+    Absolute,
+}
+
+impl Default for BoostConfig {
+    fn default() -> Self {
+        Self {
+            max_rounds: 300,
+            patience: 30,
+            learning_rate: 0.0,
+            max_depth: 4,
+            min_leaf: 0,
+            l2: 1.0,
+            subsample: 0.6,
+            feature_share: 0.7,
+            bags: 0,
+            value_loss: ValueLoss::Squared,
+        }
+    }
+}
+
+/// Up to this number of records leaves may be small.
+const FEW_RECORDS: usize = 1000;
+/// Bins of a number.
+const MAX_BINS: usize = 255;
+
+impl BoostConfig {
+    fn objective(&self, target: &FittedTarget) -> Objective {
+        match (target.task, self.value_loss) {
+            (Task::Multilabel, _) => Objective::Multilabel,
+            (Task::Regression, ValueLoss::Squared) => Objective::Squared,
+            (Task::Regression, ValueLoss::Absolute) => Objective::Absolute,
+            _ if target.width() == 2 => Objective::Binary,
+            _ => Objective::Class,
+        }
+    }
+
+    fn fit(&self, target: &FittedTarget, num_records: usize) -> BoostFit {
+        let is_value = target.task == Task::Regression;
+        let default_rate = if is_value { 0.05 } else { 0.1 };
+        let default_leaf = if num_records <= FEW_RECORDS { 5 } else { 20 };
+        BoostFit {
+            objective: self.objective(target),
+            max_rounds: self.max_rounds,
+            learning_rate: if self.learning_rate > 0.0 { self.learning_rate } else { default_rate },
+            growth: Growth {
+                max_leaves: 1 << self.max_depth.min(10),
+                max_depth: self.max_depth,
+                min_leaf: if self.min_leaf > 0 { self.min_leaf } else { default_leaf },
+                l2: self.l2,
+            },
+            max_bins: MAX_BINS,
+            subsample: self.subsample,
+            feature_share: self.feature_share,
+            patience: if self.patience > 0 { self.patience } else { usize::MAX },
+        }
+    }
+
+    fn num_bags(&self, target: &FittedTarget) -> usize {
+        match self.bags {
+            0 if target.task == Task::Regression || target.width() == 2 => 3,
+            0 => 1,
+            given => given,
+        }
+    }
+}
+
+impl Kind for BoostKind {
+    fn name(&self) -> &'static str {
+        "boost"
+    }
+
+    fn about(&self) -> &'static str {
+        "gradient boosted trees over numbers, categories and dates"
+    }
+
+    fn default_settings(&self) -> Settings {
+        table_of(&BoostConfig::default())
+    }
+
+    fn check(&self, config: &ExpertConfig, columns: &[Column], _task: Task) -> Vec<Problem> {
+        let mut problems = check_inputs(config, columns, (1, usize::MAX), Modality::is_tabular);
+        problems.extend(read_settings(config).err().map(Problem::from));
+        problems
+    }
+
+    fn fit(
+        &self,
+        config: &ExpertConfig,
+        context: &Context<'_>,
+        rows: &[usize],
+        watch: &[usize],
+    ) -> Result<(Box<dyn Expert>, ExpertConfig), ExpertError> {
+        let own = read_settings(config)?;
+        let cols = positions(&config.name, &config.inputs, context.dataset)?;
+        let usable = |rows: &[usize]| {
+            let mut rows = context.known(rows);
+            rows.retain(|row| is_present(context.dataset, &cols, *row));
+            rows
+        };
+        let (train, watch) = (usable(rows), usable(watch));
+        enough(&config.name, rows, &train)?;
+        let (aim, watch_aim) = (context.aim(&train), context.aim(&watch));
+        let weights = context.record_weights(&train);
+        let num_outputs = context.target.width();
+        let place = (context.dataset.as_ref(), cols.as_slice(), train.as_slice());
+        let (features, values) = BoostFeatures::fit(place, &aim, num_outputs, context.seed);
+        let watched = features.rows(context.dataset, &cols, &watch);
+        let width = features.width();
+        let fit = own.fit(context.target, train.len());
+        let boosters: Vec<Booster> = (0..own.num_bags(context.target))
+            .map(|bag| {
+                let sample = Sample {
+                    features: &values,
+                    width,
+                    aim: &aim,
+                    weights: weights.as_deref(),
+                };
+                let watched = Sample {
+                    features: &watched,
+                    width,
+                    aim: &watch_aim,
+                    weights: None,
+                };
+                let seed = context.seed.named("bag").at(bag as u64);
+                Booster::fit(sample, num_outputs, Some(watched), fit, seed)
+            })
+            .collect();
+        let rounds: usize = boosters.iter().map(Booster::num_rounds).sum();
+        let chosen = BoostConfig {
+            max_rounds: rounds.div_ceil(boosters.len().max(1)).max(1),
+            patience: 0,
+            ..own
+        };
+        let expert = Boost {
+            name: config.name.clone(),
+            inputs: config.inputs.clone(),
+            features,
+            boosters,
+            prior: prior_scores(context.target),
+            link: link(context.target),
+        };
+        Ok((Box::new(expert), with_settings(config, &chosen)))
+    }
+
+    fn open(
+        &self,
+        config: &ExpertConfig,
+        target: &FittedTarget,
+        pack: Pack,
+    ) -> Result<Box<dyn Expert>, ExpertError> {
+        let parts = Parts {
+            expert: &config.name,
+            pack: &pack,
+        };
+        let facts: Facts = parts.description()?;
+        if !facts.features.fits(config.inputs.len()) {
+            return Err(parts.bad("features"));
+        }
+        let num_outputs = if facts.objective == Objective::Binary { 1 } else { target.width() };
+        let boosters = read_trees(&parts, &facts, num_outputs)?;
+        Ok(Box::new(Boost {
+            name: config.name.clone(),
+            inputs: config.inputs.clone(),
+            features: facts.features,
+            boosters,
+            prior: prior_scores(target),
+            link: link(target),
+        }))
+    }
+}
+
+fn read_settings(config: &ExpertConfig) -> Result<BoostConfig, ExpertError> {
+    let own: BoostConfig = settings(config)?;
+    let share = |value: f64| value > 0.0 && value <= 1.0;
+    let what = if own.max_rounds == 0 || own.max_rounds > 100_000 {
+        format!("max_rounds: expected 1 to 100000, got {}", own.max_rounds)
+    } else if own.max_depth == 0 || own.max_depth > 10 {
+        format!("max_depth: expected 1 to 10, got {}", own.max_depth)
+    } else if !share(own.subsample) {
+        format!("subsample: expected a share above 0, at most 1, got {}", own.subsample)
+    } else if !share(own.feature_share) {
+        format!("feature_share: expected a share above 0, at most 1, got {}", own.feature_share)
+    } else if !(0.0..=1.0).contains(&own.learning_rate) {
+        format!("learning_rate: expected 0 to 1, got {}", own.learning_rate)
+    } else if !(own.l2.is_finite() && own.l2 >= 0.0) {
+        format!("l2: expected 0 or more, got {}", own.l2)
+    } else if own.bags > 100 {
+        format!("bags: expected 0 to 100, got {}", own.bags)
+    } else {
+        return Ok(own);
+    };
+    Err(ExpertError::Setting {
+        expert: config.name.clone(),
+        what,
+    })
+}
+
+/// What is stored beside the tensors.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Facts {
+    features: BoostFeatures,
+    objective: Objective,
+    /// Trees of each bag.
+    num_trees: Vec<usize>,
+}
+
+struct Boost {
+    name: String,
+    inputs: Vec<String>,
+    features: BoostFeatures,
+    /// One a bag.
+    boosters: Vec<Booster>,
+    prior: Vec<f32>,
+    link: Link,
+}
+
+impl Expert for Boost {
+    fn kind(&self) -> &'static str {
+        BoostKind.name()
+    }
+
+    fn speak(&self, dataset: &Arc<Dataset>, rows: &[usize]) -> Result<Vec<Voice>, ExpertError> {
+        let cols = positions(&self.name, &self.inputs, dataset)?;
+        let present: Vec<bool> = rows.iter().map(|row| is_present(dataset, &cols, *row)).collect();
+        let with: Vec<usize> =
+            rows.iter().zip(&present).filter(|(_, is)| **is).map(|(row, _)| *row).collect();
+        let features = self.features.rows(dataset, &cols, &with);
+        let mut mean: Vec<f32> = Vec::new();
+        let share = 1.0 / self.boosters.len() as f32;
+        for booster in &self.boosters {
+            let scores = booster.scores(&features, self.features.width());
+            mean.resize(scores.len(), 0.0);
+            for (mean, score) in mean.iter_mut().zip(scores) {
+                *mean += share * score;
+            }
+        }
+        if self.prior.len() == 2 && self.link == Link::Softmax {
+            // One log-odds a record: the first class has 0, the second the odds.
+            mean = mean.into_iter().flat_map(|odds| [0.0, odds]).collect();
+        }
+        for row in mean.chunks_exact_mut(self.prior.len()) {
+            self.link.finish(row);
+        }
+        Ok(vec![Voice {
+            name: self.name.clone(),
+            inputs: self.inputs.clone(),
+            scores: spread(&mean, &present, &self.prior),
+            present,
+        }])
+    }
+
+    fn save(&self) -> Result<Pack, ExpertError> {
+        let facts = Facts {
+            features: self.features.clone(),
+            objective: self.boosters.first().map_or(Objective::Squared, |booster| booster.objective),
+            num_trees: self.boosters.iter().map(|booster| booster.trees.len()).collect(),
+        };
+        let mut pack = Pack {
+            description: pack::describe(&self.name, &facts)?,
+            ..Pack::default()
+        };
+        write_trees(&mut pack, &self.boosters);
+        Ok(pack)
+    }
+
+    fn num_parameters(&self) -> usize {
+        self.boosters.iter().flat_map(|booster| &booster.trees).map(|tree| tree.nodes.len()).sum()
+    }
+}
+
+/// All nodes of all trees behind one another.
+fn write_trees(pack: &mut Pack, boosters: &[Booster]) {
+    let trees = || boosters.iter().flat_map(|booster| &booster.trees);
+    let nodes = || trees().flat_map(|tree| &tree.nodes);
+    let codes = |values: Vec<u32>| PackTensor::u32(&[values.len()], values);
+    let floats = |values: Vec<f32>| PackTensor::f32(&[values.len()], values);
+    let base = boosters.iter().flat_map(|booster| booster.base.iter().copied()).collect();
+    pack::add(pack, "base", floats(base));
+    pack::add(pack, "num_nodes", codes(trees().map(|tree| tree.nodes.len() as u32).collect()));
+    pack::add(pack, "feature", codes(nodes().map(|node| node.feature).collect()));
+    pack::add(pack, "left", codes(nodes().map(|node| node.left).collect()));
+    let missing = nodes().map(|node| u32::from(node.missing_left)).collect();
+    pack::add(pack, "missing_left", codes(missing));
+    pack::add(pack, "threshold", floats(nodes().map(|node| node.threshold).collect()));
+    pack::add(pack, "value", floats(nodes().map(|node| node.value).collect()));
+}
+
+/// The inverse of [`write_trees`]: every child lies behind its parent and every feature is there, whatever was stored.
+fn read_trees(
+    parts: &Parts<'_>,
+    facts: &Facts,
+    num_outputs: usize,
+) -> Result<Vec<Booster>, ExpertError> {
+    let (feature, left) = (parts.codes("feature")?, parts.codes("left")?);
+    let (missing, num_nodes) = (parts.codes("missing_left")?, parts.codes("num_nodes")?);
+    let (threshold, value) = (parts.floats("threshold")?, parts.floats("value")?);
+    let base = parts.floats("base")?;
+    let count = num_nodes.iter().map(|count| *count as usize).sum::<usize>();
+    let lengths = [feature.len(), left.len(), missing.len(), threshold.len(), value.len()];
+    let fits = lengths.iter().all(|length| *length == count)
+        && facts.num_trees.iter().sum::<usize>() == num_nodes.len()
+        && facts.num_trees.iter().all(|count| count % num_outputs == 0)
+        && !facts.num_trees.is_empty()
+        && base.len() == facts.num_trees.len() * num_outputs;
+    if !fits {
+        return Err(parts.bad("num_nodes"));
+    }
+    let width = facts.features.width();
+    let mut start = 0;
+    let mut trees = Vec::with_capacity(num_nodes.len());
+    for count in num_nodes {
+        let count = *count as usize;
+        let nodes: Vec<Node> = (start..start + count)
+            .map(|place| Node {
+                feature: feature[place],
+                threshold: threshold[place],
+                missing_left: missing[place] != 0,
+                left: left[place],
+                value: value[place],
+            })
+            .collect();
+        let is_sound = |(at, node): (usize, &Node)| {
+            let child = node.left as usize;
+            child == 0 || (child > at && child + 1 < count && (node.feature as usize) < width)
+        };
+        if count == 0 || !nodes.iter().enumerate().all(is_sound) {
+            return Err(parts.bad("left"));
+        }
+        trees.push(Tree { nodes });
+        start += count;
+    }
+    let mut trees = trees.into_iter();
+    let booster = |(bag, count): (usize, &usize)| Booster {
+        objective: facts.objective,
+        base: base[bag * num_outputs..(bag + 1) * num_outputs].to_vec(),
+        trees: trees.by_ref().take(*count).collect(),
+    };
+    Ok(facts.num_trees.iter().enumerate().map(booster).collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,350 @@
+//! Several experts and the stack over them: fitted together, saved together, answering as one.
+
+use std::{sync::Arc, time::Instant};
+
+use data::Dataset;
+use schema::{ExpertConfig, FittedTarget, Pack};
+use serde::{Deserialize, Serialize};
+use train::{Event, StoppedBy};
+
+use crate::{
+    Combined, Context, Expert, ExpertError, FittedStack, Voice, registry,
+    stack::{self, StackFit},
+};
+
+/// What an ensemble is fitted from.
+#[derive(Debug, Clone)]
+pub struct EnsemblePlan {
+    /// The experts, in training order.
+    pub experts: Vec<ExpertConfig>,
+    /// Rows that experts are fitted on.
+    pub fit_rows: Vec<usize>,
+    /// Rows that the stack is fitted on.
+    pub held_out: Vec<usize>,
+    /// Whether networks may be planned anew to fit the time that is left.
+    pub fit_to_time: bool,
+}
+
+/// A trained expert with the configuration that made it.
+struct Member {
+    config: ExpertConfig,
+    expert: Box<dyn Expert>,
+}
+
+/// Experts and the stack over them.
+pub struct Ensemble {
+    target: FittedTarget,
+    members: Vec<Member>,
+    stack: FittedStack,
+}
+
+/// What was said about the held-out records while some inputs were hidden.
+#[derive(Debug, Clone)]
+pub struct Hiding {
+    /// The hidden inputs; none for the records as they are.
+    pub hidden: Vec<String>,
+    /// What every voice said, in the same order each time.
+    pub voices: Vec<Voice>,
+}
+
+/// How long an expert took.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PartTime {
+    /// Name of the expert.
+    pub name: String,
+    /// Seconds for the first fit.
+    pub fit_secs: f64,
+    /// Seconds for the fit on all rows; 0 if there was none.
+    pub refit_secs: f64,
+    /// Number of its parameters.
+    pub num_parameters: usize,
+}
+
+/// A fitted ensemble and what was learned on the way.
+pub struct EnsembleFit {
+    /// The result.
+    pub ensemble: Ensemble,
+    /// What each voice said about the held-out rows, by experts that did not see them: first as the records are,
+    /// then with inputs hidden.
+    pub hidings: Vec<Hiding>,
+    /// The stack's weights and honest scores about the held-out rows.
+    pub stack: StackFit,
+    /// The experts as they were trained, time-dependent decisions included.
+    pub configs: Vec<ExpertConfig>,
+    /// Time of each expert.
+    pub times: Vec<PartTime>,
+    /// Experts that were left out, with the reason.
+    pub left_out: Vec<(String, String)>,
+    /// Why training ended before it was done, if it did.
+    pub stopped_by: Option<StoppedBy>,
+}
+
+/// Fits every expert, then the stack, then cheap experts again on all rows.
+///
+/// # Errors
+/// [`ExpertError`] of the first expert that fails, or if none is left.
+pub fn fit(plan: &EnsemblePlan, context: &Context<'_>) -> Result<EnsembleFit, ExpertError> {
+    let mut members = Vec::new();
+    let mut configs = Vec::new();
+    let mut times: Vec<PartTime> = Vec::new();
+    let mut left_out = Vec::new();
+    let mut stopped_by = None;
+    for config in &plan.experts {
+        if let (Some(why), false) = (context.control.wants_stop(), members.is_empty()) {
+            left_out.push((config.name.clone(), "no time was left".to_owned()));
+            stopped_by = Some(why);
+            continue;
+        }
+        let kind = registry::by_name(&config.kind)?;
+        let start = Instant::now();
+        context.observer.event(&Event::PartStarted { name: config.name.clone(), total: 0 });
+        let config = if plan.fit_to_time {
+            let refit_secs = times.iter().map(|time| time.fit_secs).sum();
+            match kind.plan(config, context, &plan.fit_rows, refit_secs)? {
+                Some(config) => config,
+                None => {
+                    left_out.push((config.name.clone(), "it does not fit the time limit".to_owned()));
+                    continue;
+                }
+            }
+        } else {
+            config.clone()
+        };
+        let (expert, config) = kind.fit(&config, context, &plan.fit_rows, &plan.held_out)?;
+        let fit_secs = start.elapsed().as_secs_f64();
+        context.observer.event(&Event::PartEnded { name: config.name.clone(), secs: fit_secs });
+        times.push(PartTime {
+            name: config.name.clone(),
+            fit_secs,
+            refit_secs: 0.0,
+            num_parameters: expert.num_parameters(),
+        });
+        configs.push(config.clone());
+        members.push(Member { config, expert });
+    }
+    if members.is_empty() {
+        return Err(ExpertError::NoExpert);
+    }
+    let truth = context.truth.select(&plan.held_out, context.target.width());
+    let hidings = hidings(&members, plan, context)?;
+    let seed = context.seed.named("stack");
+    let stack = stack::fit(context.target, &truth, &hidings[0].voices, seed)?;
+    refit(&mut members, &stack.stack, plan, context, &mut times)?;
+    let ensemble =
+        Ensemble { target: context.target.clone(), members, stack: stack.stack.clone() };
+    Ok(EnsembleFit { ensemble, hidings, stack, configs, times, left_out, stopped_by })
+}
+
+/// What the voices say about the held-out rows as they are, and with each set of inputs hidden that is worth knowing:
+/// every one of them where there are few inputs, otherwise one input hidden or all but one.
+fn hidings(
+    members: &[Member],
+    plan: &EnsemblePlan,
+    context: &Context<'_>,
+) -> Result<Vec<Hiding>, ExpertError> {
+    let inputs: Vec<String> =
+        context.dataset.columns().iter().map(|column| column.name.clone()).collect();
+    let mut hidings: Vec<Hiding> = Vec::new();
+    for hidden in hidden_sets(&inputs) {
+        let dataset = Arc::new(context.dataset.hiding(&hidden));
+        let mut voices = Vec::new();
+        let mut place = 0;
+        for member in members {
+            let touched = member.config.inputs.iter().any(|input| hidden.contains(input));
+            match hidings.first() {
+                // An expert that reads none of the hidden inputs says the same as before.
+                Some(open) if !touched => {
+                    let own = format!("{}/", member.config.name);
+                    let said = open.voices[place..].iter().take_while(|voice| {
+                        voice.name == member.config.name || voice.name.starts_with(&own)
+                    });
+                    voices.extend(said.cloned());
+                }
+                _ => voices.extend(member.expert.speak(&dataset, &plan.held_out)?),
+            }
+            place = voices.len();
+        }
+        hidings.push(Hiding { hidden, voices });
+    }
+    Ok(hidings)
+}
+
+/// The sets of inputs to hide, nothing first.
+fn hidden_sets(inputs: &[String]) -> Vec<Vec<String>> {
+    /// Up to so many inputs every subset is tried.
+    const FEW: usize = 3;
+    /// Beyond so many inputs each alone tells little, and trying costs time.
+    const MANY: usize = 8;
+    let n = inputs.len();
+    let mut sets: Vec<Vec<usize>> = vec![vec![]];
+    if n > 1 && n <= FEW {
+        let all = 1..(1_usize << n) - 1;
+        sets.extend(all.map(|bits| (0..n).filter(|place| bits >> place & 1 == 1).collect()));
+    } else if n > FEW && n <= MANY {
+        sets.extend((0..n).map(|place| vec![place]));
+        sets.extend((0..n).map(|kept| (0..n).filter(|place| *place != kept).collect()));
+    }
+    let named = |set: &Vec<usize>| set.iter().map(|place| inputs[*place].clone()).collect();
+    sets.iter().map(named).collect()
+}
+
+/// Drops experts to which the stack does not listen and fits cheap ones again on all rows.
+fn refit(
+    members: &mut Vec<Member>,
+    stack: &FittedStack,
+    plan: &EnsemblePlan,
+    context: &Context<'_>,
+    times: &mut [PartTime],
+) -> Result<(), ExpertError> {
+    members.retain(|member| stack.listens_to(&member.config.name));
+    let mut rows: Vec<usize> = plan.fit_rows.iter().chain(&plan.held_out).copied().collect();
+    rows.sort_unstable();
+    for member in members {
+        let kind = registry::by_name(&member.config.kind)?;
+        if !kind.is_cheap() || context.control.wants_stop().is_some() {
+            continue;
+        }
+        let start = Instant::now();
+        let name = format!("{} on all records", member.config.name);
+        context.observer.event(&Event::PartStarted { name: name.clone(), total: 0 });
+        member.expert = member.expert.refit(&member.config, context, &rows)?;
+        let secs = start.elapsed().as_secs_f64();
+        context.observer.event(&Event::PartEnded { name, secs });
+        if let Some(time) = times.iter_mut().find(|time| time.name == member.config.name) {
+            time.refit_secs = secs;
+        }
+    }
+    Ok(())
+}
+
+/// One saved part of an ensemble.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// Name of the expert, or `stack`.
+    pub name: String,
+    /// Kind of the expert, or `stack`.
+    pub kind: String,
+    /// What it is made of.
+    pub pack: Pack,
+}
+
+/// Name and kind of the part that holds the stack.
+const STACK: &str = "stack";
+
+#[derive(Serialize, Deserialize)]
+struct MemberDescription {
+    config: ExpertConfig,
+    fitted: serde_json::Value,
+}
+
+impl Ensemble {
+    /// The target as fitted.
+    pub fn target(&self) -> &FittedTarget {
+        &self.target
+    }
+
+    /// The stack.
+    pub fn stack(&self) -> &FittedStack {
+        &self.stack
+    }
+
+    /// Number of parameters of every expert together.
+    pub fn num_parameters(&self) -> usize {
+        self.members.iter().map(|member| member.expert.num_parameters()).sum()
+    }
+
+    /// Every size in which pictures will be asked for.
+    ///
+    /// # Errors
+    /// [`ExpertError`] for a kind that this version does not know.
+    pub fn image_sizes(&self) -> Result<Vec<usize>, ExpertError> {
+        let mut sizes = Vec::new();
+        for member in &self.members {
+            sizes.extend(registry::by_name(&member.config.kind)?.image_sizes(&member.config)?);
+        }
+        sizes.sort_unstable();
+        sizes.dedup();
+        Ok(sizes)
+    }
+
+    /// What every voice says about some rows.
+    ///
+    /// # Errors
+    /// [`ExpertError`] of the first expert that fails.
+    pub fn speak(&self, dataset: &Arc<Dataset>, rows: &[usize]) -> Result<Vec<Voice>, ExpertError> {
+        let mut voices = Vec::new();
+        for member in &self.members {
+            voices.extend(member.expert.speak(dataset, rows)?);
+        }
+        Ok(voices)
+    }
+
+    /// The ensemble's answers about some rows.
+    ///
+    /// # Errors
+    /// As [`Ensemble::speak`].
+    pub fn answer(&self, dataset: &Arc<Dataset>, rows: &[usize]) -> Result<Combined, ExpertError> {
+        let voices = self.speak(dataset, rows)?;
+        self.combine(&voices, rows.len())
+    }
+
+    /// Puts what the voices said about `num_records` records together.
+    ///
+    /// # Errors
+    /// [`ExpertError`] if a voice does not cover the records.
+    pub fn combine(&self, voices: &[Voice], num_records: usize) -> Result<Combined, ExpertError> {
+        let scores = self.stack.combine(&self.target, voices, num_records)?;
+        Ok(Combined::from_scores(&self.target, &scores, self.stack.half_width()))
+    }
+
+    /// Everything that opening it again needs.
+    ///
+    /// # Errors
+    /// [`ExpertError`] if a part cannot be described.
+    pub fn save(&self) -> Result<Vec<Part>, ExpertError> {
+        let describe = |value: Result<serde_json::Value, serde_json::Error>| {
+            value.map_err(|source| ExpertError::Description { part: STACK.to_owned(), source })
+        };
+        let mut parts = vec![Part {
+            name: STACK.to_owned(),
+            kind: STACK.to_owned(),
+            pack: Pack { description: describe(serde_json::to_value(&self.stack))?, tensors: Default::default() },
+        }];
+        for member in &self.members {
+            let mut pack = member.expert.save()?;
+            pack.description = describe(serde_json::to_value(MemberDescription {
+                config: member.config.clone(),
+                fitted: pack.description,
+            }))?;
+            parts.push(Part {
+                name: member.config.name.clone(),
+                kind: member.config.kind.clone(),
+                pack,
+            });
+        }
+        Ok(parts)
+    }
+
+    /// Opens what [`Ensemble::save`] gave.
+    ///
+    /// # Errors
+    /// [`ExpertError`] if a part is missing, of an unknown kind or does not fit.
+    pub fn open(target: FittedTarget, parts: Vec<Part>) -> Result<Self, ExpertError> {
+        let mut members = Vec::new();
+        let mut fitted_stack = None;
+        for Part { name, kind, mut pack } in parts {
+            let wrong = |source| ExpertError::Description { part: name.clone(), source };
+            if kind == STACK {
+                fitted_stack = Some(serde_json::from_value(pack.description).map_err(wrong)?);
+                continue;
+            }
+            let description: MemberDescription =
+                serde_json::from_value(std::mem::take(&mut pack.description)).map_err(wrong)?;
+            pack.description = description.fitted;
+            let expert = registry::by_name(&kind)?.open(&description.config, &target, pack)?;
+            members.push(Member { config: description.config, expert });
+        }
+        let stack = fitted_stack.ok_or(ExpertError::NoStack)?;
+        Ok(Self { target, members, stack })
+    }
+}

@@ -1,0 +1,366 @@
+//! The expert around the picture features.
+
+use std::{collections::HashMap, sync::Arc};
+
+use data::Dataset;
+use schema::{Column, ExpertConfig, FittedTarget, Modality, Pack, PackTensor, Problem, Settings, Task};
+
+use super::{
+    describer::{Describer, Sizes, View},
+    patches::{DIM, PatchFit, SIDE},
+};
+use crate::{
+    Context, Expert, ExpertError, Kind, Voice,
+    combined::prior_scores,
+    expert::{check_inputs, positions, settings, spread, table_of, with_settings},
+    pack::{self, Parts},
+    softmax_regression::{Features, LinearFit, LinearModel, fit_best_l2},
+};
+
+/// The `image_feature` kind.
+pub struct ImageFeatureKind;
+
+/// Settings of `image_feature`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ImageFeatureConfig {
+    /// Side in pixels at which patches and colours are read.
+    pub size_px: usize,
+    /// Side in pixels at which outlines are read.
+    pub outline_px: usize,
+    /// Whether a mirrored picture means the same; say no for digits, letters, left and right.
+    pub mirrored: bool,
+    /// Number of patch centres.
+    pub num_centres: usize,
+    /// Patches that centres are learned from.
+    pub num_patches: usize,
+    /// Rounds of k-means.
+    pub rounds: usize,
+    /// Strengths of the penalty to choose from; empty for the usual ones of the task.
+    pub l2: Vec<f64>,
+    /// Most iterations of L-BFGS for each strength.
+    pub max_iterations: usize,
+}
+
+impl Default for ImageFeatureConfig {
+    fn default() -> Self {
+        Self {
+            size_px: 64,
+            outline_px: 96,
+            mirrored: true,
+            num_centres: 800,
+            num_patches: 100_000,
+            rounds: 15,
+            l2: Vec::new(),
+            max_iterations: 60,
+        }
+    }
+}
+
+impl ImageFeatureConfig {
+    fn view(&self) -> View {
+        View {
+            size_px: self.size_px,
+            outline_px: self.outline_px,
+            mirrored: self.mirrored,
+        }
+    }
+
+    fn strengths(&self, task: Task) -> Vec<f64> {
+        match task {
+            _ if !self.l2.is_empty() => self.l2.clone(),
+            // A picture says little of a value beyond what hundreds of records can teach.
+            Task::Regression => vec![1.0, 10.0, 100.0],
+            _ => vec![0.1, 0.3, 1.0],
+        }
+    }
+}
+
+impl Kind for ImageFeatureKind {
+    fn name(&self) -> &'static str {
+        "image_feature"
+    }
+
+    fn about(&self) -> &'static str {
+        "patches, outlines and colours into a linear model: quick, and strong on few pictures"
+    }
+
+    fn default_settings(&self) -> Settings {
+        table_of(&ImageFeatureConfig::default())
+    }
+
+    fn check(&self, config: &ExpertConfig, columns: &[Column], _task: Task) -> Vec<Problem> {
+        let mut problems =
+            check_inputs(config, columns, (1, 1), |modality| modality == Modality::Image);
+        problems.extend(read_settings(config).err().map(Problem::from));
+        problems
+    }
+
+    fn image_sizes(&self, config: &ExpertConfig) -> Result<Vec<usize>, ExpertError> {
+        let own = read_settings(config)?;
+        Ok(vec![own.size_px, own.outline_px])
+    }
+
+    fn fit(
+        &self,
+        config: &ExpertConfig,
+        context: &Context<'_>,
+        rows: &[usize],
+        watch: &[usize],
+    ) -> Result<(Box<dyn Expert>, ExpertConfig), ExpertError> {
+        let own = read_settings(config)?;
+        let col = column(&config.name, &config.inputs, context.dataset)?;
+        let (train, pictures) = pictures(context.dataset, col, &context.known(rows), own.view());
+        if train.len() < 2 {
+            return Err(ExpertError::NothingToLearn {
+                expert: config.name.clone(),
+                num_records: train.len(),
+                num_rows: rows.len(),
+            });
+        }
+        let fit = PatchFit {
+            num_centres: own.num_centres,
+            num_patches: own.num_patches,
+            rounds: own.rounds,
+            mirrored: own.mirrored,
+        };
+        let (describer, features) = Describer::fit(&pictures, own.view(), fit, context.seed);
+        let (watch, pictures) =
+            self::pictures(context.dataset, col, &context.known(watch), own.view());
+        let watched = describer.describe(&pictures);
+        let (features, watched) = (Features::Dense(features), Features::Dense(watched));
+        let aims = (context.aim(&train), context.aim(&watch));
+        let weights = context.record_weights(&train);
+        let fit = LinearFit {
+            num_outputs: context.target.width(),
+            record_weights: weights.as_deref(),
+            l2: 1.0,
+            max_iterations: own.max_iterations,
+        };
+        let (model, l2) = fit_best_l2(
+            (&features, aims.0.goal()),
+            Some((&watched, aims.1.goal())),
+            &own.strengths(context.target.task),
+            &fit,
+        );
+        let seen = Seen::new([(train, features), (watch, watched)]);
+        let expert = ImageFeature {
+            name: config.name.clone(),
+            inputs: config.inputs.clone(),
+            view: own.view(),
+            describer,
+            model,
+            prior: prior_scores(context.target),
+            seen: Some(seen),
+        };
+        let chosen = ImageFeatureConfig { l2: vec![l2], ..own };
+        Ok((Box::new(expert), with_settings(config, &chosen)))
+    }
+
+    fn open(
+        &self,
+        config: &ExpertConfig,
+        target: &FittedTarget,
+        pack: Pack,
+    ) -> Result<Box<dyn Expert>, ExpertError> {
+        let parts = Parts {
+            expert: &config.name,
+            pack: &pack,
+        };
+        let view: View = parts.description()?;
+        let centres = match pack.tensors.contains_key("centres") {
+            true => Some((parts.floats("centres")?, parts.floats("centre_bias")?)),
+            false => None,
+        };
+        let (mean, factor) = (parts.floats("mean")?, parts.floats("factor")?);
+        let describer = Describer::from_parts(view, centres, mean, factor)
+            .ok_or_else(|| parts.bad("centres"))?;
+        let model = parts.linear(target, describer.width())?;
+        Ok(Box::new(ImageFeature {
+            name: config.name.clone(),
+            inputs: config.inputs.clone(),
+            view,
+            describer,
+            model,
+            prior: prior_scores(target),
+            seen: None,
+        }))
+    }
+}
+
+fn read_settings(config: &ExpertConfig) -> Result<ImageFeatureConfig, ExpertError> {
+    let own: ImageFeatureConfig = settings(config)?;
+    let sizes = 2 * SIDE..=512;
+    let wrong = if !sizes.contains(&own.size_px) || own.size_px % 2 == 1 {
+        format!("size_px: expected an even number in 12 to 512, got {}", own.size_px)
+    } else if !(16..=512).contains(&own.outline_px) || own.outline_px % 8 != 0 {
+        format!("outline_px: expected a multiple of 8 in 16 to 512, got {}", own.outline_px)
+    } else if !(2..=8192).contains(&own.num_centres) {
+        format!("num_centres: expected 2 to 8192, got {}", own.num_centres)
+    } else if own.l2.iter().any(|l2| !(l2.is_finite() && *l2 > 0.0)) {
+        format!("l2: expected numbers above 0, got {:?}", own.l2)
+    } else {
+        return Ok(own);
+    };
+    Err(ExpertError::Setting {
+        expert: config.name.clone(),
+        what: wrong,
+    })
+}
+
+struct ImageFeature {
+    name: String,
+    inputs: Vec<String>,
+    view: View,
+    describer: Describer,
+    model: LinearModel,
+    prior: Vec<f32>,
+    /// Features of the rows that it was fitted with, for [`Expert::refit`]; not saved.
+    seen: Option<Seen>,
+}
+
+/// Features of rows of the training data set.
+struct Seen {
+    features: Vec<Features>,
+    /// Row to its place: which of `features`, and which record of those.
+    places: HashMap<usize, (usize, usize)>,
+}
+
+impl Seen {
+    fn new(parts: [(Vec<usize>, Features); 2]) -> Self {
+        let mut seen = Self {
+            features: Vec::new(),
+            places: HashMap::new(),
+        };
+        for (part, (rows, features)) in parts.into_iter().enumerate() {
+            let places = rows.into_iter().enumerate().map(|(place, row)| (row, (part, place)));
+            seen.places.extend(places);
+            seen.features.push(features);
+        }
+        seen
+    }
+
+    fn of(&self, row: usize) -> Option<&[f32]> {
+        let (part, place) = self.places.get(&row)?;
+        match &self.features[*part] {
+            Features::Dense(dense) => Some(dense.row(*place)),
+            Features::Sparse(_) => None,
+        }
+    }
+}
+
+impl ImageFeature {
+    fn seen(&self, row: usize) -> Option<&[f32]> {
+        self.seen.as_ref()?.of(row)
+    }
+}
+
+impl Expert for ImageFeature {
+    fn kind(&self) -> &'static str {
+        ImageFeatureKind.name()
+    }
+
+    fn speak(&self, dataset: &Arc<Dataset>, rows: &[usize]) -> Result<Vec<Voice>, ExpertError> {
+        let col = column(&self.name, &self.inputs, dataset)?;
+        let present: Vec<bool> = rows.iter().map(|row| dataset.is_present(col, *row)).collect();
+        let mut scores = Vec::new();
+        // In pieces, so that features of a large set are never all in memory.
+        for rows in rows.chunks(PIECE) {
+            let (_, pictures) = pictures(dataset, col, rows, self.view);
+            let features = Features::Dense(self.describer.describe(&pictures));
+            scores.extend(self.model.scores(&features));
+        }
+        Ok(vec![Voice {
+            name: self.name.clone(),
+            inputs: self.inputs.clone(),
+            scores: spread(&scores, &present, &self.prior),
+            present,
+        }])
+    }
+
+    fn save(&self) -> Result<Pack, ExpertError> {
+        let mut pack = Pack {
+            description: pack::describe(&self.name, &self.view)?,
+            ..Pack::default()
+        };
+        let (centres, mean, factor) = self.describer.parts();
+        if let Some((columns, bias)) = centres {
+            let shape = [DIM, bias.len()];
+            pack::add(&mut pack, "centre_bias", PackTensor::f32(&shape[1..], bias));
+            pack::add(&mut pack, "centres", PackTensor::f32(&shape, columns));
+        }
+        pack::add(&mut pack, "mean", PackTensor::f32(&[mean.len()], mean.to_vec()));
+        pack::add(&mut pack, "factor", PackTensor::f32(&[factor.len()], factor.to_vec()));
+        pack::add_linear(&mut pack, &self.model);
+        Ok(pack)
+    }
+
+    fn num_parameters(&self) -> usize {
+        let centres = self.describer.parts().0.map_or(0, |(columns, bias)| columns.len() + bias.len());
+        centres + 2 * self.describer.width() + self.model.weights.len() + self.model.bias.len()
+    }
+
+    /// Keeps centres, scales and strength, which need no labels or are settled, and fits the linear model anew.
+    fn refit(
+        &self,
+        config: &ExpertConfig,
+        context: &Context<'_>,
+        rows: &[usize],
+    ) -> Result<Box<dyn Expert>, ExpertError> {
+        let own = read_settings(config)?;
+        let col = column(&self.name, &self.inputs, context.dataset)?;
+        let mut train = context.known(rows);
+        train.retain(|row| context.dataset.is_present(col, *row));
+        let new: Vec<usize> =
+            train.iter().copied().filter(|row| self.seen(*row).is_none()).collect();
+        let (_, pictures) = pictures(context.dataset, col, &new, self.view);
+        let described = self.describer.describe(&pictures);
+        let new: HashMap<usize, usize> = new.into_iter().zip(0..).collect();
+        let mut features = self.describer.empty(train.len());
+        for (to, row) in features.rows_mut().zip(&train) {
+            let described = new.get(row).map(|place| described.row(*place));
+            if let Some(from) = described.or_else(|| self.seen(*row)) {
+                to.copy_from_slice(from);
+            }
+        }
+        let aim = context.aim(&train);
+        let weights = context.record_weights(&train);
+        let fit = LinearFit {
+            num_outputs: context.target.width(),
+            record_weights: weights.as_deref(),
+            l2: own.l2.first().copied().unwrap_or(0.3),
+            max_iterations: own.max_iterations,
+        };
+        let (model, _) = self.model.fitted(&Features::Dense(features), aim.goal(), &fit);
+        Ok(Box::new(Self {
+            name: self.name.clone(),
+            inputs: self.inputs.clone(),
+            view: self.view,
+            describer: self.describer.clone(),
+            model,
+            prior: self.prior.clone(),
+            seen: None,
+        }))
+    }
+}
+
+/// Pictures described at once.
+const PIECE: usize = 4096;
+
+fn column(expert: &str, inputs: &[String], dataset: &Dataset) -> Result<usize, ExpertError> {
+    positions(expert, inputs, dataset)?.first().copied().ok_or_else(|| ExpertError::Setting {
+        expert: expert.to_owned(),
+        what: "inputs: expected one image column, got none".to_owned(),
+    })
+}
+
+/// The rows that have a picture, and their pictures.
+fn pictures(dataset: &Dataset, col: usize, rows: &[usize], view: View) -> (Vec<usize>, Vec<Sizes>) {
+    rows.iter()
+        .filter_map(|row| {
+            let small = dataset.image(col, *row, view.size_px)?;
+            let outline = dataset.image(col, *row, view.outline_px)?;
+            Some((*row, Sizes { small, outline }))
+        })
+        .unzip()
+}

@@ -1,0 +1,98 @@
+//! Voices as numbers of one shape: what each adds to the score of each class of each record.
+
+use schema::{FittedTarget, Task};
+
+use crate::{ExpertError, Voice};
+
+/// Least probability that a voice is believed to give, so that one sure mistake cannot outweigh all others.
+const LEAST: f32 = 1e-6;
+
+/// The terms of several voices over the same records.
+#[derive(Debug, Clone)]
+pub(super) struct Terms {
+    pub(super) names: Vec<String>,
+    pub(super) inputs: Vec<Vec<String>>,
+    /// By voice, `[N]`.
+    pub(super) present: Vec<Vec<bool>>,
+    /// By voice, `[N, K]`; 0 where absent.
+    pub(super) values: Vec<Vec<f32>>,
+    pub(super) num_records: usize,
+    pub(super) width: usize,
+}
+
+impl Terms {
+    /// Checks lengths and brings scores to terms: clipped log-probabilities, logits, or values.
+    pub(super) fn new(
+        target: &FittedTarget,
+        voices: &[Voice],
+        num_records: usize,
+    ) -> Result<Self, ExpertError> {
+        let width = target.width();
+        let mut terms = Self {
+            names: Vec::new(),
+            inputs: Vec::new(),
+            present: Vec::new(),
+            values: Vec::new(),
+            num_records,
+            width,
+        };
+        for voice in voices {
+            if voice.scores.len() != num_records * width || voice.present.len() != num_records {
+                return Err(ExpertError::VoiceLength {
+                    voice: voice.name.clone(),
+                    got: voice.scores.len(),
+                    expected: num_records * width,
+                });
+            }
+            let mut values = voice.scores.clone();
+            let mut present = voice.present.clone();
+            for (row, present) in values.chunks_exact_mut(width).zip(&mut present) {
+                // A voice that broke down says nothing rather than spoil the others.
+                *present &= row.iter().all(|score| score.is_finite());
+                if *present {
+                    to_terms(target.task, row);
+                } else {
+                    row.fill(0.0);
+                }
+            }
+            terms.names.push(voice.name.clone());
+            terms.inputs.push(voice.inputs.clone());
+            terms.present.push(present);
+            terms.values.push(values);
+        }
+        Ok(terms)
+    }
+
+    pub(super) fn num_voices(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Which voices are present for a record.
+    pub(super) fn mask(&self, record: usize) -> Vec<bool> {
+        self.present.iter().map(|present| present[record]).collect()
+    }
+
+    /// Adds what a voice says of a record, `weight` times.
+    pub(super) fn add(&self, voice: usize, record: usize, weight: f64, to: &mut [f64]) {
+        let row = &self.values[voice][record * self.width..][..self.width];
+        for (to, term) in to.iter_mut().zip(row) {
+            *to += weight * f64::from(*term);
+        }
+    }
+
+    /// What a voice says of a record.
+    pub(super) fn row(&self, voice: usize, record: usize) -> &[f32] {
+        &self.values[voice][record * self.width..][..self.width]
+    }
+}
+
+fn to_terms(task: Task, row: &mut [f32]) {
+    if !task.is_single_label() {
+        return;
+    }
+    let high = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let log_sum = high + row.iter().map(|score| (score - high).exp()).sum::<f32>().ln();
+    for score in row {
+        *score = (*score - log_sum).max(LEAST.ln());
+    }
+}
