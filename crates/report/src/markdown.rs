@@ -86,7 +86,11 @@ fn head(summary: &RunSummary, page: &mut Page) {
     page.paragraph(&sentence::result(summary));
     page.paragraph(&sentence::against_constant(summary));
     page.text += &format!("**{}**\n\n", escape(&sentence::fusion(summary)));
-    page.paragraph(&sentence::caution(summary));
+    // Our own words, with a command in back quotes.
+    let caution = sentence::caution(summary);
+    if !caution.is_empty() {
+        page.text += &format!("{caution}\n\n");
+    }
     for warning in &summary.warnings {
         page.text += &format!("> {}\n\n", escape(warning));
     }

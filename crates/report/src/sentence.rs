@@ -32,6 +32,13 @@ pub(crate) fn listed(names: &[&str]) -> String {
     }
 }
 
+/// A metric's name with its article: `an accuracy`, `an F1`, `a log loss`.
+fn with_article(name: &str) -> String {
+    let is_an = name.starts_with(['a', 'e', 'i', 'o', 'u'])
+        || ["F1", "R\u{b2}"].iter().any(|it| name.starts_with(it));
+    format!("{} {name}", if is_an { "an" } else { "a" })
+}
+
 fn inputs(summary: &RunSummary) -> String {
     let names: Vec<&str> = summary
         .inputs
@@ -71,9 +78,9 @@ pub(crate) fn result(summary: &RunSummary) -> String {
         _ => "predicts",
     };
     format!(
-        "From {inputs}, the model {verb} {target} with a {} of {} on {records} that it was not trained on \
+        "From {inputs}, the model {verb} {target} with {} of {} on {records} that it was not trained on \
          ({interval}; {direction} is better).",
-        metric_name(&summary.metric),
+        with_article(&metric_name(&summary.metric)),
         value(result.value),
     )
 }
@@ -89,13 +96,10 @@ pub(crate) fn against_constant(summary: &RunSummary) -> String {
         format!("would reach {}", value(constant.interval.value))
     };
     if beats {
-        format!(
-            "The simplest answer, \"{}\" for every record, {reached}.",
-            constant.name
-        )
+        format!("The simplest answer ({}) {reached}.", constant.name)
     } else {
         format!(
-            "The simplest answer, \"{}\" for every record, {reached}, and it is not shown that the model is any \
+            "The simplest answer ({}) {reached}, and it is not shown that the model is any \
              better: the inputs may say little about {}, or the records may be too few.",
             constant.name, summary.target,
         )
@@ -139,17 +143,17 @@ pub(crate) fn fusion(summary: &RunSummary) -> String {
         signed(paired.high, size),
         number::p_value(paired.p_value),
     );
-    let metric = metric_name(&summary.metric);
+    let metric = with_article(&metric_name(&summary.metric));
     match verdict {
         FusionVerdict::Helps => {
-            format!("Fusion helps: all inputs together have a {metric} of {numbers}.")
+            format!("Fusion helps: all inputs together have {metric} of {numbers}.")
         }
         FusionVerdict::Hurts => format!(
-            "Fusion hurts: all inputs together have a {metric} of {numbers}. Use {} instead.",
+            "Fusion hurts: all inputs together have {metric} of {numbers}. Use {} instead.",
             test.single
         ),
         _ => format!(
-            "It is not shown that fusion helps: all inputs together have a {metric} of {numbers}, which can be \
+            "It is not shown that fusion helps: all inputs together have {metric} of {numbers}, which can be \
              chance. {} may do as well, and costs less.",
             capitalised(&test.single)
         ),
@@ -207,7 +211,13 @@ pub(crate) fn skipped(skipped: &Skipped) -> String {
     let reasons: Vec<String> = skipped
         .reasons
         .iter()
-        .map(|reason| format!("{} {}", number::count(reason.num_records), reason.reason))
+        .map(|reason| {
+            format!(
+                "{} {}",
+                number::count(reason.num_records),
+                reason.reason.replace('_', " ")
+            )
+        })
         .collect();
     match skipped.num_records() {
         0 => String::new(),

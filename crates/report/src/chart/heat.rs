@@ -128,7 +128,7 @@ mod tests {
         let classes = named(&["<script>alert(1)</script>", "b"]);
         let svg = heat(&classes, &[vec![3, 1], vec![0, 2]]).unwrap();
         assert!(!svg.contains("<script"), "{svg}");
-        assert!(svg.contains("&lt;script&gt;aler\u{2026}"), "{svg}");
+        assert!(svg.contains("&lt;script&gt;alert\u{2026}"), "{svg}");
     }
 
     #[test]

@@ -63,7 +63,7 @@ fn page(summary: &RunSummary) -> Page<'_> {
         against_constant: sentence::against_constant(summary),
         fusion_title: sentence::fusion_title(summary.fusion_verdict()),
         fusion: sentence::fusion(summary),
-        caution: sentence::caution(summary),
+        caution: sentence::caution(summary).replace('`', "\""),
         tone: tone(summary),
         facts: view::facts(summary),
         metric_name: sentence::capitalised(&sentence::metric_name(&summary.metric)),

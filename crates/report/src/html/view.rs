@@ -9,8 +9,13 @@ use crate::{
     sentence,
 };
 
+/// Most inputs whose worth is drawn.
+const MOST_INPUTS: usize = 20;
+
 /// The result in large letters.
 pub(super) struct Headline {
+    /// Whether it needs smaller letters.
+    pub(super) is_long: bool,
     /// The value.
     pub(super) value: String,
     /// Its interval.
@@ -56,8 +61,10 @@ pub(super) struct MistakeView<'a> {
 pub(super) fn headline(summary: &RunSummary) -> Option<Headline> {
     let result = summary.result()?;
     let scale = Scale::fit(values(summary), is_share(summary));
+    let value = value(result.value);
     Some(Headline {
-        value: value(result.value),
+        is_long: value.len() > 6,
+        value,
         range: range(result),
         bar: bar(own_bar(result), scale),
     })
@@ -71,10 +78,16 @@ fn own_bar(interval: Interval) -> Bar {
     }
 }
 
-/// What the metric is, in the words of the metrics room.
+/// The metric and what it is, in the words of the metrics room.
 pub(super) fn metric_about(summary: &RunSummary) -> String {
-    metrics::by_name(&summary.metric)
-        .map_or_else(|_| String::new(), |metric| metric.about().to_owned())
+    let name = sentence::metric_name(&summary.metric);
+    match metrics::by_name(&summary.metric).map(|metric| metric.about()) {
+        Ok(about) if about.to_lowercase().starts_with(&name.to_lowercase()) => {
+            sentence::capitalised(about)
+        }
+        Ok(about) => format!("{}: {about}", sentence::capitalised(&name)),
+        Err(_) => sentence::capitalised(&name),
+    }
 }
 
 pub(super) fn facts(summary: &RunSummary) -> Vec<Fact> {
@@ -204,6 +217,7 @@ pub(super) fn worth(summary: &RunSummary) -> Vec<BarRow> {
             .paired
             .map(|paired| summary.better(paired.low, paired.high))
     };
+    inputs.truncate(MOST_INPUTS);
     let ends = inputs.iter().flat_map(|worth| {
         let (low, high) = interval(worth).unwrap_or_default();
         [gain(worth), low, high]
