@@ -216,6 +216,7 @@ fn bare_config((name, text): (&str, &str)) -> NetworkConfig {
     NetworkConfig {
         embed_dim: 16,
         modality_dropout_rate: 0.0,
+        aux_dropout_rate: 0.0,
         fusion,
         loss: table("label_smoothing = 0"),
         ..NetworkConfig::default()

@@ -244,3 +244,20 @@ fn the_recipes_picture_network_has_its_683_thousand_parameters() {
     // 517,248, linear 1,930.
     assert_eq!(network.plan().total, 683_170);
 }
+
+#[test]
+fn a_lone_record_on_a_map_of_one_pixel_trains() {
+    // The last batch of an epoch may hold one record; 8 px -> 4 -> 2 -> 1 leaves batch norm one value a channel.
+    let photo = ("photo", "image_conv", "size_px = 8\nwidths = [4, 8, 8, 8]");
+    let (network, samples) = network(&[photo], CONCAT, &class());
+    let lone = batch(vec![crate::input::select(&samples[0], &[0])], &class());
+    let mut tape = Tape::training(&network.parameters, 0);
+    let output = network.forward(&mut tape, &lone).unwrap();
+    assert_finite(tape.value(&output.logits).data(), "logits");
+}
+
+#[test]
+fn a_network_goes_between_threads() {
+    fn check<T: Send + Sync>() {}
+    check::<Network>();
+}

@@ -20,7 +20,7 @@ pub struct TextNgramConfig {
     pub min_records: usize,
     /// N-grams left out at random in training, in [0, 1), default 0.3.
     pub input_dropout_rate: f64,
-    /// Dropout of the embedding, in [0, 1), default 0.3.
+    /// Dropout of the embedding, in [0, 1), default 0: fusions and heads have their own.
     pub dropout_rate: f64,
 }
 
@@ -31,7 +31,7 @@ impl Default for TextNgramConfig {
             buckets: 65_536,
             min_records: 1,
             input_dropout_rate: 0.3,
-            dropout_rate: 0.3,
+            dropout_rate: 0.0,
         }
     }
 }

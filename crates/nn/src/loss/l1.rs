@@ -39,4 +39,17 @@ mod tests {
         assert!(value(&[1e9, -1e9]).0.is_finite());
         assert!(value(&[0.5, 1.0]).1[0] > 0.0, "too much is pulled down");
     }
+    #[test]
+    fn record_weights_make_a_weighted_mean() {
+        const F32_TOL: f32 = 1e-6;
+        let values = TargetBatch::Values(vec![0.0, 0.0]);
+        let truth = Truth {
+            target: &values,
+            weights: Some(&[3.0, 1.0]),
+        };
+        let fitted = target(Task::Regression, 0);
+        let value = run(&config("l1", 0.0), &fitted, &[1.0, 5.0], truth).0;
+        // By hand: (3 * 1 + 1 * 5) / 4.
+        assert!((value - 2.0).abs() < F32_TOL, "{value}");
+    }
 }

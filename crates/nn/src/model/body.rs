@@ -79,9 +79,13 @@ impl Body {
         let (row, fusion_config) = config.fusion().map_err(NnError::Settings)?;
         let head_config = config.head(target.task).map_err(NnError::Settings)?;
         let has_aux = inputs.len() > 1 && config.aux_weight > 0.0;
+        let aux_config = HeadConfig {
+            dropout_rate: config.aux_dropout_rate,
+            ..head_config.clone()
+        };
         let mut assembly = Assembly {
             config,
-            aux_head: has_aux.then_some(&head_config),
+            aux_head: has_aux.then_some(&aux_config),
             num_logits,
             task_name: head.name(),
             needs_one_width: row.needs_one_width,

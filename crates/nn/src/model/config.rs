@@ -25,6 +25,8 @@ pub struct NetworkConfig {
     /// Weight of the loss of each input's own head, 0 (no such heads) to 10, default 0.5. With more than two inputs
     /// their sum is kept at that of two.
     pub aux_weight: f64,
+    /// Dropout before each input's own head, in [0, 1), default 0.3.
+    pub aux_dropout_rate: f64,
     /// Settings of encoders by column; a column that is not named gets the usual encoder of its modality.
     /// Beside the encoder's own keys: `type`, and `project` (whether to project to `embed_dim`; by default only
     /// where the fusion needs one width).
@@ -43,6 +45,7 @@ impl Default for NetworkConfig {
             embed_dim: 128,
             modality_dropout_rate: 0.15,
             aux_weight: 0.5,
+            aux_dropout_rate: 0.3,
             encoders: BTreeMap::new(),
             fusion: Settings::new(),
             head: Settings::new(),
@@ -65,6 +68,7 @@ impl NetworkConfig {
         "embed_dim",
         "modality_dropout_rate",
         "aux_weight",
+        "aux_dropout_rate",
         "encoders",
         "fusion",
         "head",
@@ -114,7 +118,8 @@ impl NetworkConfig {
         check
             .count("embed_dim", self.embed_dim, 1, 65_536)
             .rate("modality_dropout_rate", self.modality_dropout_rate)
-            .number("aux_weight", self.aux_weight, 0.0, 10.0);
+            .number("aux_weight", self.aux_weight, 0.0, 10.0)
+            .rate("aux_dropout_rate", self.aux_dropout_rate);
         let mut problems = check.finish();
         for problem in &mut problems {
             problem.place = problem.place.replacen("network.", "", 1);

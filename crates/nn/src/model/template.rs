@@ -74,6 +74,7 @@ impl NetworkConfig {
             embed_dim: 64,
             modality_dropout_rate: 0.0,
             aux_weight: 0.0,
+            aux_dropout_rate: 0.0,
             encoders: encoders
                 .into_iter()
                 .map(|(column, table)| (column.to_owned(), table))
