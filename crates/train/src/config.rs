@@ -1,7 +1,7 @@
 //! Everything that decides how a network is fitted.
 
-use data::ImageAugment;
-use schema::{Code, Problem, Problems, Settings, Task};
+use data::{ImageAugment, LoaderConfig};
+use schema::{Code, Problem, Problems, Seed, Settings, Task};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -189,6 +189,20 @@ impl TrainerConfig {
     /// [`TrainError::Config`] if anything is wrong.
     pub fn checked(&self, task: Task) -> Result<(), TrainError> {
         Ok(Problems::check("the trainer", self.check(task))?)
+    }
+
+    /// How the training loader makes its batches: shuffled, changed, and without a last batch of less than an eighth,
+    /// whose batch statistics and gradient would be mostly noise.
+    pub fn train_loader(&self, seed: Seed, threads: usize) -> LoaderConfig {
+        LoaderConfig {
+            batch_size: self.batch_size,
+            shuffle: true,
+            augment: self.augment,
+            seed,
+            threads,
+            drop_last_below: (self.batch_size / 8).max(1),
+            ..LoaderConfig::default()
+        }
     }
 
     /// Whether evaluation averages over every picture and its mirror image.

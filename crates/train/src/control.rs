@@ -35,6 +35,14 @@ impl Control {
         Self::default()
     }
 
+    /// A run that ends when somebody else's flag is set.
+    pub fn with_flag(stop: Arc<AtomicBool>) -> Self {
+        Self {
+            stop,
+            deadline: None,
+        }
+    }
+
     /// A run that ends at a moment at the latest.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Instant) -> Self {

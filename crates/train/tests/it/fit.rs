@@ -34,9 +34,9 @@ fn weights_do_not_depend_on_the_number_of_threads() {
             .unwrap();
         pool.install(|| {
             let mut network = toy.build();
-            let train = toy.train_loader(16, threads - 1);
             let context = &Recorder::default();
             let config = config("epochs = 2\nclip_norm = 1.0");
+            let train = toy.train_loader(&config, threads - 1);
             fit(&mut network, &train, None, &config, &context.context()).unwrap();
             bits(&network.parameters)
         })
@@ -183,9 +183,10 @@ fn what_cannot_work_is_refused_before_the_first_step() {
     let recorder = Recorder::default();
     let refused = |text: &str, context: &FitContext<'_>| {
         let mut network = toy.build();
-        let train = toy.train_loader(16, 0);
+        let config = config(text);
+        let train = toy.train_loader(&config, 0);
         let before = bits(&network.parameters);
-        let error = fit(&mut network, &train, None, &config(text), context)
+        let error = fit(&mut network, &train, None, &config, context)
             .err()
             .unwrap();
         assert_eq!(bits(&network.parameters), before);
@@ -246,7 +247,7 @@ fn measuring_a_step_changes_nothing() {
     let toy = usual();
     let network = toy.build();
     let before = bits(&network.parameters);
-    let train = toy.train_loader(16, 0);
+    let train = toy.train_loader(&config(""), 0);
     let secs = measure_step_secs(&network, &train, &config(""), 7).unwrap();
     assert!(secs > 0.0 && secs < 5.0, "{secs}");
     assert_eq!(bits(&network.parameters), before);

@@ -2,9 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use data::{
-    Dataset, DatasetOptions, Fitted, ImageAugment, Loader, LoaderConfig, LoaderTarget, Table,
-};
+use data::{Dataset, DatasetOptions, Fitted, Loader, LoaderConfig, LoaderTarget, Table};
 use engine::Parameters;
 use nn::{InputInfo, InputWidth, Network, NetworkConfig};
 use schema::{Cell, Column, FittedTarget, Modality, Record, Role, Seed, Task};
@@ -141,16 +139,8 @@ impl Toy {
         Loader::new(Arc::clone(&self.dataset), &rows, inputs, target, config).unwrap()
     }
 
-    pub(crate) fn train_loader(&self, batch_size: usize, threads: usize) -> Loader {
-        let config = LoaderConfig {
-            batch_size,
-            shuffle: true,
-            augment: Some(ImageAugment::default()),
-            seed: Seed(5),
-            threads,
-            ..LoaderConfig::default()
-        };
-        self.loader(0..NUM_TRAIN, config)
+    pub(crate) fn train_loader(&self, config: &TrainerConfig, threads: usize) -> Loader {
+        self.loader(0..NUM_TRAIN, config.train_loader(Seed(5), threads))
     }
 
     pub(crate) fn held_out(&self) -> Loader {
@@ -164,7 +154,7 @@ impl Toy {
         context: &FitContext<'_>,
     ) -> Result<(Network, FitResult), TrainError> {
         let mut network = self.build();
-        let train = self.train_loader(config.batch_size, 0);
+        let train = self.train_loader(config, 0);
         let result = fit(
             &mut network,
             &train,
