@@ -91,33 +91,8 @@ pub(crate) fn posts() -> RunSummary {
 }
 
 fn posts_judgement() -> Judgement {
-    let confusion: Vec<Vec<u64>> = vec![
-        vec![22, 0, 0, 0, 0, 0, 0, 0],
-        vec![0, 31, 0, 0, 0, 0, 1, 2],
-        vec![0, 0, 22, 0, 0, 0, 0, 0],
-        vec![0, 1, 0, 21, 0, 0, 0, 0],
-        vec![0, 0, 0, 0, 22, 0, 0, 0],
-        vec![0, 0, 0, 0, 0, 23, 0, 0],
-        vec![1, 0, 0, 0, 0, 0, 21, 0],
-        vec![0, 3, 0, 1, 0, 0, 0, 29],
-    ];
-    let per_class = TOPICS
-        .iter()
-        .enumerate()
-        .map(|(index, class)| {
-            let support = confusion[index].iter().sum::<u64>();
-            let given: u64 = confusion.iter().map(|row| row[index]).sum();
-            let right = confusion[index][index] as f64;
-            let (precision, recall) = (right / given as f64, right / support as f64);
-            PerClass {
-                class: (*class).to_owned(),
-                support,
-                precision,
-                recall,
-                f1: 2.0 * precision * recall / (precision + recall),
-            }
-        })
-        .collect();
+    let confusion = confusion();
+    let per_class = per_class(&confusion);
     let metrics = [
         ("accuracy", interval(0.955, 0.925, 0.980)),
         ("balanced_accuracy", interval(0.9597, 0.931, 0.983)),
@@ -134,7 +109,62 @@ fn posts_judgement() -> Judgement {
         per_class,
         confusion,
     });
-    judgement.baselines = vec![
+    judgement.baselines = baselines();
+    judgement.fusion = Some(FusionTest {
+        single: "text alone".to_owned(),
+        single_value: 0.435,
+        paired: paired(0.52, 0.445, 0.59, 0.001),
+    });
+    judgement.worth = worth();
+    judgement.by_presence = [
+        ("image+text", 192, 0.974),
+        ("image", 4, 0.5),
+        ("text", 4, 0.5),
+    ]
+    .map(|(present, num_records, value)| PresenceGroup {
+        present: present.to_owned(),
+        num_records,
+        value: Some(value),
+    })
+    .to_vec();
+    judgement
+}
+
+fn confusion() -> Vec<Vec<u64>> {
+    vec![
+        vec![22, 0, 0, 0, 0, 0, 0, 0],
+        vec![0, 31, 0, 0, 0, 0, 1, 2],
+        vec![0, 0, 22, 0, 0, 0, 0, 0],
+        vec![0, 1, 0, 21, 0, 0, 0, 0],
+        vec![0, 0, 0, 0, 22, 0, 0, 0],
+        vec![0, 0, 0, 0, 0, 23, 0, 0],
+        vec![1, 0, 0, 0, 0, 0, 21, 0],
+        vec![0, 3, 0, 1, 0, 0, 0, 29],
+    ]
+}
+
+fn per_class(confusion: &[Vec<u64>]) -> Vec<PerClass> {
+    TOPICS
+        .iter()
+        .enumerate()
+        .map(|(index, class)| {
+            let support = confusion[index].iter().sum::<u64>();
+            let given: u64 = confusion.iter().map(|row| row[index]).sum();
+            let right = confusion[index][index] as f64;
+            let (precision, recall) = (right / given as f64, right / support as f64);
+            PerClass {
+                class: (*class).to_owned(),
+                support,
+                precision,
+                recall,
+                f1: 2.0 * precision * recall / (precision + recall),
+            }
+        })
+        .collect()
+}
+
+fn baselines() -> Vec<Baseline> {
+    vec![
         baseline(
             "always \"irony\"",
             BaselineKind::Constant,
@@ -156,13 +186,11 @@ fn posts_judgement() -> Judgement {
             interval(0.82, 0.765, 0.87),
         ),
         baseline("joint", BaselineKind::Voice, interval(0.95, 0.92, 0.975)),
-    ];
-    judgement.fusion = Some(FusionTest {
-        single: "text alone".to_owned(),
-        single_value: 0.435,
-        paired: paired(0.52, 0.445, 0.59, 0.001),
-    });
-    judgement.worth = vec![
+    ]
+}
+
+fn worth() -> Vec<Worth> {
+    vec![
         Worth {
             input: "text".to_owned(),
             modality: Modality::Text,
@@ -175,19 +203,7 @@ fn posts_judgement() -> Judgement {
             without: 0.435,
             paired: Some(paired(0.52, 0.445, 0.59, 0.001)),
         },
-    ];
-    judgement.by_presence = [
-        ("image+text", 192, 0.974),
-        ("image", 4, 0.5),
-        ("text", 4, 0.5),
     ]
-    .map(|(present, num_records, value)| PresenceGroup {
-        present: present.to_owned(),
-        num_records,
-        value: Some(value),
-    })
-    .to_vec();
-    judgement
 }
 
 fn skipped() -> Skipped {
