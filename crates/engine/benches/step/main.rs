@@ -18,7 +18,8 @@ fn main() {
     let seconds = args.next().and_then(|arg| arg.parse().ok()).unwrap_or(4.0);
     for (name, build) in networks::ALL {
         if name.contains(&wanted) {
-            measure(name, &mut build(), seconds);
+            // On a thread of the pool, as a trainer does: calls from outside wake it for every operation.
+            rayon::scope(|_| measure(name, &mut build(), seconds));
         }
     }
 }

@@ -299,7 +299,7 @@ impl Backward<'_> {
             sum
         });
         let Some((dw, accumulate)) = dw else { return };
-        add_pieces(&sums, dw, accumulate);
+        add_pieces(shape, &sums, dw, accumulate);
     }
 
     fn task(&self, task: &mut Task<'_>, dx: Option<Shared>, mut dw: Option<(&mut [f32], bool)>) {
@@ -313,20 +313,19 @@ impl Backward<'_> {
                     task.unfold(self.x, group, &lines);
                     let accumulate = *accumulate || lines.start > 0;
                     let dw = &mut dw[weights.clone()];
-                    let dy = self.dy_view(task, &gathered, group, &lines);
-                    let matrix = task.matrix(self.x, group, &lines).transposed();
+                    let dy = self.dy_view(task, &gathered, group, &lines).transposed();
+                    let matrix = task.matrix(self.x, group, &lines);
+                    let channels = shape.out_channels / shape.groups;
+                    // `[rows, channels]`, the other way round than the weights: so the long matrix is read along
+                    // its rows and only the short one is turned.
                     let target = Target {
                         start: dw.as_mut_ptr(),
-                        row_stride: shape.rows(),
+                        row_stride: channels,
                         accumulate,
                     };
-                    let dims = (
-                        shape.out_channels / shape.groups,
-                        shape.rows(),
-                        task.pixels(&lines),
-                    );
+                    let dims = (shape.rows(), channels, task.pixels(&lines));
                     // SAFETY: `dw` is borrowed exclusively and holds the weights of one group.
-                    unsafe { strided(dims, target, dy, matrix, 1.0, SERIAL) };
+                    unsafe { strided(dims, target, matrix, dy, 1.0, SERIAL) };
                 }
             }
             if let Some(dx) = dx {
@@ -387,12 +386,14 @@ impl Backward<'_> {
         };
         let weight = View::rows(weight, shape.rows()).transposed();
         let channels = shape.out_channels / shape.groups;
-        if task.phases.is_trivial() && !task.is_direct() {
-            task.pictures
-                .clone()
-                .for_each(|picture| dx_of(picture).fill(0.0));
+        // Lines overlap in their inputs, so if they come in several chunks the sum must start from zeros.
+        let in_chunks = task.plan.lines < shape.out_height;
+        if in_chunks && !task.is_direct() {
+            task.split.fill(0.0);
+            if task.phases.is_trivial() {
+                task.pictures.clone().for_each(|picture| dx_of(picture).fill(0.0));
+            }
         }
-        task.split.fill(0.0);
         for lines in task.chunks() {
             let dy = self.dy_view(task, gathered, group, &lines);
             let pixels = task.pixels(&lines);
@@ -431,7 +432,7 @@ impl Backward<'_> {
                 let matrix = &mut task.matrix;
                 simd::run(
                     #[inline(always)]
-                    || stretch.fold(matrix, input),
+                    || stretch.fold(matrix, input, in_chunks),
                 );
             }
         }
@@ -448,37 +449,43 @@ impl Backward<'_> {
     }
 }
 
-/// `dw (+)=` the sum of the pieces in their order, in one pass over `dw`.
-fn add_pieces(pieces: &[Buffer], dw: &mut [f32], accumulate: bool) {
-    let Some((first, rest)) = pieces.split_first() else {
-        if !accumulate {
-            dw.fill(0.0);
-        }
-        return;
-    };
-    super::parallel::blocks(dw, 1, |at, dw| {
-        let len = dw.len();
-        simd::run(
-            #[inline(always)]
-            || {
-                if accumulate {
-                    add(dw, &first[at..at + len]);
-                } else {
-                    dw.copy_from_slice(&first[at..at + len]);
-                }
-                for piece in rest {
-                    add(dw, &piece[at..at + len]);
-                }
-            },
-        );
-    });
-}
+/// Rows of the pieces that are summed and turned at a time: one cache line of `dw`.
+const TURNED: usize = 16;
 
-#[inline(always)]
-fn add(sum: &mut [f32], x: &[f32]) {
-    for (sum, x) in sum.iter_mut().zip(x) {
-        *sum += x;
-    }
+/// `dw (+)=` the sum of the pieces in their order; they are `[rows, channels]` and `dw` is `[channels, rows]`.
+fn add_pieces(shape: &ConvShape, pieces: &[Buffer], dw: &mut [f32], accumulate: bool) {
+    let (rows, channels) = (shape.rows(), shape.out_channels / shape.groups);
+    let per_group = rows.div_ceil(TURNED);
+    let dw = Shared::new(dw);
+    for_each(
+        shape.groups * per_group,
+        TURNED * channels * pieces.len(),
+        |block| {
+            let (group, first) = (block / per_group, block % per_group * TURNED);
+            let count = TURNED.min(rows - first);
+            let start = group * shape.weight_group();
+            let mut sum = vec![0.0_f32; count * channels];
+            simd::run(
+                #[inline(always)]
+                || {
+                    for piece in pieces {
+                        let piece = &piece[start + first * channels..][..count * channels];
+                        for (sum, piece) in sum.iter_mut().zip(piece) {
+                            *sum += piece;
+                        }
+                    }
+                },
+            );
+            for channel in 0..channels {
+                // SAFETY: each block has its own columns of `dw`, which is borrowed until all are done.
+                let dw = unsafe { dw.range(start + channel * rows + first, count) };
+                let column = sum[channel..].iter().step_by(channels);
+                for (dw, sum) in dw.iter_mut().zip(column) {
+                    *dw = if accumulate { *dw + sum } else { *sum };
+                }
+            }
+        },
+    );
 }
 
 /// Gradient of the bias: the sum over pictures and pixels.

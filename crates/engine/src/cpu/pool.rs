@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::simd;
 use crate::op::PoolShape;
 
 /// Input places along one axis that the window of output place `out` covers.
@@ -44,6 +45,10 @@ pub(crate) fn max_forward(shape: &PoolShape, x: &[f32], y: &mut [f32], places: &
     planes
         .zip(x.par_chunks(plane))
         .for_each(|((y, places), x)| {
+            if shape.is_halving() {
+                largest_of_four(shape, x, y, places);
+                return;
+            }
             windows(shape, |out, rows, columns| {
                 let (mut best, mut place) = (f32::NEG_INFINITY, rows.0 * shape.width + columns.0);
                 for row in rows.0..rows.1 {
@@ -59,6 +64,40 @@ pub(crate) fn max_forward(shape: &PoolShape, x: &[f32], y: &mut [f32], places: &
                 places[out] = place as u32;
             });
         });
+}
+
+/// [`max_forward`] for windows of two by two side by side.
+fn largest_of_four(shape: &PoolShape, x: &[f32], y: &mut [f32], places: &mut [u32]) {
+    let (width, ow) = (shape.width, shape.out_width);
+    let lines = y.chunks_exact_mut(ow).zip(places.chunks_exact_mut(ow));
+    for (line, (y, places)) in lines.enumerate() {
+        let first = 2 * line * width;
+        let (upper, lower) = (&x[first..][..2 * ow], &x[first + width..][..2 * ow]);
+        let pairs = upper
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .zip(lower.as_chunks::<2>().0);
+        let out = y.iter_mut().zip(places);
+        simd::run(
+            #[inline(always)]
+            || {
+                for (column, ((y, place), (upper, lower))) in out.zip(pairs).enumerate() {
+                    let at = (first + 2 * column) as u32;
+                    let (mut best, mut best_at) = (upper[0], at);
+                    let below = at + width as u32;
+                    for (x, at) in [(upper[1], at + 1), (lower[0], below), (lower[1], below + 1)] {
+                        // A comparison with what is no number is false, so that wins and stays.
+                        let wins = !(x <= best) && !best.is_nan();
+                        best = if wins { x } else { best };
+                        best_at = if wins { at } else { best_at };
+                    }
+                    *y = best;
+                    *place = best_at;
+                }
+            },
+        );
+    }
 }
 
 /// Sends every gradient to the place that was largest.

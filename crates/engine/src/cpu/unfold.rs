@@ -192,22 +192,25 @@ impl Stretch<'_> {
         self.lines.len() * self.shape.out_width
     }
 
-    /// Calls `visit(place in the input, row of the matrix)` with everything the row needs.
+    /// Calls `visit(overlap, start of the phase, start of the row)` for one kernel place of every channel.
     #[inline(always)]
-    fn rows(&self, mut visit: impl FnMut(Overlap, usize, usize)) {
+    fn place_rows(&self, (ky, kx): (usize, usize), mut visit: impl FnMut(&Overlap, usize, usize)) {
         let [kh, kw] = self.shape.kernel;
-        let channels = self.shape.in_channels / self.shape.groups;
-        for ky in 0..kh {
-            for kx in 0..kw {
-                let place = Place::new(self.shape, ky, kx);
-                for channel in 0..channels {
-                    let overlap = Overlap::new(self.shape, self.phases, &place, &self.lines);
-                    let plane = self.phases.plane();
-                    let start = channel * self.phases.channel_len() + place.phase * plane;
-                    let row = (channel * kh + ky) * kw + kx;
-                    visit(overlap, start, row * self.row_stride + self.at);
-                }
-            }
+        let place = Place::new(self.shape, ky, kx);
+        let overlap = Overlap::new(self.shape, self.phases, &place, &self.lines);
+        for channel in 0..self.shape.in_channels / self.shape.groups {
+            let start = channel * self.phases.channel_len() + place.phase * self.phases.plane();
+            let row = (channel * kh + ky) * kw + kx;
+            visit(&overlap, start, row * self.row_stride + self.at);
+        }
+    }
+
+    /// [`Stretch::place_rows`] for all kernel places.
+    #[inline(always)]
+    fn rows(&self, mut visit: impl FnMut(&Overlap, usize, usize)) {
+        let [kh, kw] = self.shape.kernel;
+        for (ky, kx) in (0..kh).flat_map(|ky| (0..kw).map(move |kx| (ky, kx))) {
+            self.place_rows((ky, kx), &mut visit);
         }
     }
 
@@ -221,11 +224,7 @@ impl Stretch<'_> {
             |overlap, start, row| {
                 let input = &input[start..start + plane];
                 let out = &mut matrix[row..row + self.len()];
-                let Overlap {
-                    lines,
-                    columns,
-                    from,
-                } = overlap;
+                let (lines, columns, from) = (&overlap.lines, &overlap.columns, overlap.from);
                 out[..lines.start * ow].fill(0.0);
                 out[lines.end * ow..].fill(0.0);
                 let out = &mut out[lines.start * ow..lines.end * ow];
@@ -235,49 +234,88 @@ impl Stretch<'_> {
                 if is_flush {
                     let len = out.len() - columns.start - (ow - columns.end);
                     out[columns.start..][..len].copy_from_slice(&input[from..from + len]);
-                    clear_edges(out, ow, &columns);
+                    clear_edges(out, ow, columns);
                     return;
                 }
                 for (line, out) in out.chunks_exact_mut(ow).enumerate() {
                     let input = &input[from + line * self.phases.width..][..columns.len()];
                     out[columns.clone()].copy_from_slice(input);
                 }
-                clear_edges(out, ow, &columns);
+                clear_edges(out, ow, columns);
             },
         );
     }
 
-    /// Adds the rows to the phases of the channels of the group. Clears the edges of the rows as it goes.
+    /// The kernel places that cover a whole phase, at most one for each phase: the first to be folded into it may
+    /// replace what stands there. `None` if a phase has none.
+    fn first_places(&self) -> Option<Vec<(usize, usize)>> {
+        let mut first = vec![None; self.phases.stride[0] * self.phases.stride[1]];
+        let [kh, kw] = self.shape.kernel;
+        for (ky, kx) in (0..kh).flat_map(|ky| (0..kw).map(move |kx| (ky, kx))) {
+            let place = Place::new(self.shape, ky, kx);
+            let overlap = Overlap::new(self.shape, self.phases, &place, &self.lines);
+            let covers = (overlap.lines.len(), overlap.columns.len());
+            let is_flush = self.phases.width == self.shape.out_width;
+            if is_flush && covers == (self.phases.height, self.phases.width) {
+                first[place.phase].get_or_insert((ky, kx));
+            }
+        }
+        first.into_iter().collect()
+    }
+
+    /// Folds the rows into the phases of the channels of the group, replacing what stood there unless told to add.
+    /// Clears the edges of the rows as it goes.
     #[inline(always)]
-    pub(crate) fn fold(&self, matrix: &mut [f32], input: &mut [f32]) {
-        let (plane, ow) = (self.phases.plane(), self.shape.out_width);
-        let is_flush = self.phases.width == ow;
-        self.rows(
-            #[inline(always)]
-            |overlap, start, row| {
-                let input = &mut input[start..start + plane];
-                let Overlap {
-                    lines,
-                    columns,
-                    from,
-                } = overlap;
-                let rows = &mut matrix[row..row + self.len()][lines.start * ow..lines.end * ow];
-                if rows.is_empty() {
-                    return;
+    pub(crate) fn fold(&self, matrix: &mut [f32], input: &mut [f32], accumulate: bool) {
+        let mut done = Vec::new();
+        if !accumulate {
+            match self.first_places() {
+                Some(first) => {
+                    for &(ky, kx) in &first {
+                        self.place_rows((ky, kx), |overlap, start, row| {
+                            self.fold_row(overlap, &mut matrix[row..], &mut input[start..], true);
+                        });
+                    }
+                    done = first;
                 }
-                if is_flush {
-                    clear_edges(rows, ow, &columns);
-                    let len = rows.len() - columns.start - (ow - columns.end);
-                    let rows = &rows[columns.start..][..len];
-                    add(&mut input[from..from + len], rows);
-                    return;
-                }
-                for (line, rows) in rows.chunks_exact(ow).enumerate() {
-                    let input = &mut input[from + line * self.phases.width..][..columns.len()];
-                    add(input, &rows[columns.clone()]);
-                }
-            },
-        );
+                None => input.fill(0.0),
+            }
+        }
+        let [kh, kw] = self.shape.kernel;
+        for (ky, kx) in (0..kh).flat_map(|ky| (0..kw).map(move |kx| (ky, kx))) {
+            if done.contains(&(ky, kx)) {
+                continue;
+            }
+            self.place_rows(
+                (ky, kx),
+                #[inline(always)]
+                |overlap, start, row| {
+                    self.fold_row(overlap, &mut matrix[row..], &mut input[start..], false);
+                },
+            );
+        }
+    }
+
+    #[inline(always)]
+    fn fold_row(&self, overlap: &Overlap, row: &mut [f32], input: &mut [f32], replace: bool) {
+        let ow = self.shape.out_width;
+        let (lines, columns, from) = (&overlap.lines, &overlap.columns, overlap.from);
+        let row = &mut row[lines.start * ow..lines.end * ow];
+        if row.is_empty() {
+            return;
+        }
+        if replace {
+            input[from..from + row.len()].copy_from_slice(row);
+        } else if self.phases.width == ow {
+            clear_edges(row, ow, columns);
+            let len = row.len() - columns.start - (ow - columns.end);
+            add(&mut input[from..from + len], &row[columns.start..][..len]);
+        } else {
+            for (line, row) in row.chunks_exact(ow).enumerate() {
+                let input = &mut input[from + line * self.phases.width..][..columns.len()];
+                add(input, &row[columns.clone()]);
+            }
+        }
     }
 }
 
