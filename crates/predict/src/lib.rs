@@ -1,1 +1,14 @@
-//! Artifact and raw record to named answer
+//! Artifact and raw records to named answers.
+//!
+//! Next to last room of the flow: a saved artifact and a table (or one record) come in, answers and judgements go
+//! out. It runs the same code as training, from the artifact alone, and must not know how the model was trained.
+
+mod answers;
+mod error;
+mod judgement;
+mod predictor;
+
+pub use answers::{AnswerFormat, write_answers};
+pub use error::PredictError;
+pub use judgement::{Judgement, PatternValue};
+pub use predictor::Predictor;

@@ -1,0 +1,101 @@
+//! From a configuration file and options to one configuration: options win over the file.
+
+use std::path::{Path, PathBuf};
+
+use schema::{Code, Config, OnBad, Problem, Validation, set_by_path};
+
+use super::{
+    args::{Choices, Common},
+    inspect::column_overrides,
+};
+
+/// Reads the configuration file, if there is one, and lays the options over it.
+pub(crate) fn config(
+    file: Option<&Path>,
+    target: Option<&str>,
+    choices: &Choices,
+    common: &Common,
+) -> Result<Config, Problem> {
+    let mut table = match file {
+        Some(path) => read_table(path)?,
+        None => toml::Table::new(),
+    };
+    for assignment in &choices.set {
+        let (key, value) = assignment.split_once('=').ok_or_else(|| {
+            Problem::new(Code::Config, "--set")
+                .got(assignment.clone())
+                .expected("KEY=VALUE, such as run.seed=1")
+        })?;
+        set_by_path(&mut table, key.trim(), value.trim())?;
+    }
+    let place = file.map_or_else(|| "--set".to_owned(), |path| path.display().to_string());
+    let text = match (file, choices.set.is_empty()) {
+        // The file as it was typed, so that problems carry its own line numbers.
+        (Some(path), true) => read_text(path)?,
+        _ => table.to_string(),
+    };
+    let mut config = Config::parse(&text).map_err(|problem| problem.at(place))?;
+    lay_over(&mut config, target, choices, common)?;
+    Ok(config)
+}
+
+fn lay_over(
+    config: &mut Config,
+    target: Option<&str>,
+    choices: &Choices,
+    common: &Common,
+) -> Result<(), Problem> {
+    if let Some(target) = target {
+        config.data.target = Some(target.to_owned());
+    }
+    if !choices.inputs.is_empty() {
+        config.data.inputs.clone_from(&choices.inputs);
+    }
+    if let Some(task) = &choices.task {
+        config.data.task = Some(task.parse()?);
+    }
+    if let Some(validation) = &choices.validation {
+        config.data.validation = match validation.parse() {
+            Ok(fraction) => Validation::Fraction(fraction),
+            Err(_) => Validation::File(PathBuf::from(validation)),
+        };
+    }
+    let optional = [
+        (&choices.group_by, &mut config.data.group_by),
+        (&choices.time_by, &mut config.data.time_by),
+        (&choices.experts, &mut config.run.recipe),
+        (&choices.metric, &mut config.run.metric),
+    ];
+    for (choice, setting) in optional {
+        if choice.is_some() {
+            setting.clone_from(choice);
+        }
+    }
+    if choices.fail_on_bad {
+        config.data.on_bad = OnBad::Fail;
+    }
+    if choices.time_limit.is_some() {
+        config.run.time_limit_secs = choices.time_limit;
+    }
+    if let Some(seed) = common.seed {
+        config.run.seed = seed;
+    }
+    config.columns.extend(column_overrides(&choices.columns)?);
+    Ok(())
+}
+
+fn read_text(path: &Path) -> Result<String, Problem> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Problem::new(Code::Config, "the configuration cannot be read")
+            .at(path.display().to_string())
+            .got(error.to_string())
+            .help("`multifuse init` prints one")
+    })
+}
+
+fn read_table(path: &Path) -> Result<toml::Table, Problem> {
+    let text = read_text(path)?;
+    text.parse().map_err(|error: toml::de::Error| {
+        Problem::new(Code::Config, error.message().to_owned()).at(path.display().to_string())
+    })
+}

@@ -1,0 +1,83 @@
+//! `multifuse doctor`: what this machine offers.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use schema::Problem;
+use serde_json::json;
+
+use super::output::Output;
+
+/// A program that multifuse can use but does not need.
+struct Optional {
+    program: &'static str,
+    gives: &'static str,
+}
+
+const OPTIONAL: [Optional; 1] = [Optional {
+    program: "tensorboard",
+    gives: "shows the event files that a run folder holds; report.html shows the same curves without it",
+}];
+
+pub(crate) fn run(output: Output) -> Result<(), Problem> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let simd = instruction_sets();
+    let writable = tempdir_is_writable();
+    let optional: Vec<_> = OPTIONAL.iter().map(|optional| (optional, find(optional.program))).collect();
+
+    let mut text = format!(
+        "multifuse {}\n  cores         {cores}\n  instructions  {}\n  temp folder   {}\n",
+        env!("CARGO_PKG_VERSION"),
+        simd.join(", "),
+        if writable { "writable" } else { "NOT writable: set TMPDIR to a folder that is" },
+    );
+    for (optional, found) in &optional {
+        let state = match found {
+            Some(path) => path.display().to_string(),
+            None => format!("not installed (optional: {})", optional.gives),
+        };
+        text.push_str(&format!("  {:<13} {state}\n", optional.program));
+    }
+    text.push_str("Nothing else is needed: text, images and tables work with this program alone.");
+    let value = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "cores": cores,
+        "instructions": simd,
+        "temp_folder_writable": writable,
+        "optional": optional.iter().map(|(optional, found)| json!({
+            "program": optional.program, "path": found, "gives": optional.gives,
+        })).collect::<Vec<_>>(),
+    });
+    output.result(&text, &value)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn instruction_sets() -> Vec<&'static str> {
+    [
+        ("avx512f", is_x86_feature_detected!("avx512f")),
+        ("avx512bf16", is_x86_feature_detected!("avx512bf16")),
+        ("avx2", is_x86_feature_detected!("avx2")),
+        ("fma", is_x86_feature_detected!("fma")),
+    ]
+    .into_iter()
+    .filter_map(|(name, found)| found.then_some(name))
+    .collect()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn instruction_sets() -> Vec<&'static str> {
+    vec![env::consts::ARCH]
+}
+
+fn tempdir_is_writable() -> bool {
+    let probe = env::temp_dir().join(format!("multifuse-doctor-{}", std::process::id()));
+    let written = std::fs::write(&probe, b"probe").is_ok();
+    written && std::fs::remove_file(&probe).is_ok()
+}
+
+fn find(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder: PathBuf| folder.join(Path::new(program))).find(|file| file.is_file())
+}

@@ -1,0 +1,305 @@
+//! From a table and what a person decided to everything that experts need: columns, target, decoded records, split.
+
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
+
+use data::{CellRef, Dataset, DatasetOptions, Inspection, Table, Truth, split};
+use report::Skipped;
+use schema::{
+    Code, Column, Config, ExpertConfig, FittedTarget, Modality, Problem, Role, Seed, Task, Validation,
+    closest,
+};
+use train::{Event, Observer};
+
+/// A table made ready for training.
+pub(crate) struct Prepared {
+    /// The configuration with every question about the data answered.
+    pub(crate) config: Config,
+    /// Input columns.
+    pub(crate) columns: Vec<Column>,
+    /// The target as fitted on the training table.
+    pub(crate) target: FittedTarget,
+    /// Decoded records: the training table, then the validation table if there is one.
+    pub(crate) dataset: Arc<Dataset>,
+    /// Truth of every row of the data set.
+    pub(crate) truth: Truth,
+    /// Weight of every row in the loss.
+    pub(crate) weights: Option<Vec<f32>>,
+    /// Rows that experts are fitted on.
+    pub(crate) fit_rows: Vec<usize>,
+    /// Rows that are kept aside for the stack and the reported metric.
+    pub(crate) held_out: Vec<usize>,
+    /// Group of each held-out row, for intervals that respect it.
+    pub(crate) held_out_groups: Vec<usize>,
+    /// Records that are left out, by reason.
+    pub(crate) skipped: Skipped,
+    /// Things a person should know.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// What the columns of a table are and which of them are used, before anything is decoded.
+pub(crate) struct Outline {
+    pub(crate) config: Config,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) task: Task,
+    pub(crate) table: Table,
+    /// Rows below this stand in the training table, the others in the validation table.
+    pub(crate) num_training: usize,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Reads what the columns are and answers every question of the configuration that the data can answer.
+pub(crate) fn outline(table: Table, mut config: Config) -> Result<Outline, Problem> {
+    let target = config.data.target.clone().ok_or_else(|| {
+        Problem::new(Code::Config, "no target column is named")
+            .expected(format!("one of {}", table.columns().join(", ")))
+            .help("add --target COLUMN")
+    })?;
+    let inspection = data::inspect(&table, Some(&target), &config.columns)?;
+    let task = config.data.task.or(inspection.task).ok_or_else(|| {
+        Problem::new(Code::Data, format!("nothing can be learned from the target column \"{target}\""))
+            .got(inspection.task_why.clone())
+            .help("choose another target, or say what it is with --task")
+    })?;
+    let columns = input_columns(&inspection, &config, &target)?;
+    let num_training = table.num_records();
+    let table = match &config.data.validation {
+        Validation::Fraction(fraction) if !(*fraction > 0.0 && *fraction <= 0.9) => {
+            return Err(Problem::new(Code::Config, "data.validation")
+                .expected("a fraction in (0, 0.9], or a table")
+                .got(fraction.to_string()));
+        }
+        Validation::Fraction(_) => table,
+        Validation::File(path) => {
+            let validation = Table::open(path)?;
+            Table::concat(&[table, validation]).ok_or_else(|| {
+                Problem::new(Code::Data, "the validation table cannot be put behind the training table")
+            })?
+        }
+    };
+    config.data.task = Some(task);
+    config.data.inputs = columns.iter().map(|column| column.name.clone()).collect();
+    config.columns = columns.iter().map(|column| (column.name.clone(), column.modality)).collect();
+    let warnings = inspection.warnings.iter().map(|warning| warning.text.clone()).collect();
+    Ok(Outline { config, columns, task, table, num_training, warnings })
+}
+
+fn input_columns(inspection: &Inspection, config: &Config, target: &str) -> Result<Vec<Column>, Problem> {
+    if config.data.inputs.is_empty() {
+        let serves_otherwise = |name: &str| {
+            [&config.data.group_by, &config.data.time_by, &config.data.weight]
+                .iter()
+                .any(|other| other.as_deref() == Some(name))
+        };
+        let columns: Vec<Column> =
+            inspection.inputs().into_iter().filter(|column| !serves_otherwise(&column.name)).collect();
+        if columns.is_empty() {
+            return Err(Problem::new(Code::Data, "no column can serve as an input")
+                .help("`multifuse inspect` says why each was left out; name some with --inputs"));
+        }
+        return Ok(columns);
+    }
+    let names: Vec<&str> = inspection.columns.iter().map(|info| info.column.name.as_str()).collect();
+    let mut columns = Vec::new();
+    for name in &config.data.inputs {
+        if name == target {
+            return Err(Problem::new(Code::Config, format!("\"{name}\" is both target and input"))
+                .help("leave it out of --inputs"));
+        }
+        let info = inspection.column(name).ok_or_else(|| unknown_column(name, &names))?;
+        columns.push(Column {
+            name: name.clone(),
+            modality: info.column.modality,
+            role: Role::Input,
+        });
+    }
+    Ok(columns)
+}
+
+fn unknown_column(name: &str, names: &[&str]) -> Problem {
+    let problem = Problem::new(Code::Data, format!("no column \"{name}\""))
+        .expected(format!("one of {}", names.join(", ")));
+    match closest(name, names) {
+        Some(near) => problem.help(format!("did you mean \"{near}\"?")),
+        None => problem,
+    }
+}
+
+/// Decodes the records and splits them.
+pub(crate) fn prepare(outline: Outline, threads: usize, observer: &dyn Observer) -> Result<Prepared, Problem> {
+    let Outline { config, columns, task, table, num_training, mut warnings } = outline;
+    let table = Arc::new(table);
+    let dataset = open(&table, &columns, &config, threads, observer)?;
+    let mut skipped = skipped_records(&table, &dataset);
+
+    let training: Vec<usize> =
+        dataset.good_rows().iter().copied().filter(|row| *row < num_training).collect();
+    let target_name = config.data.target.as_deref().unwrap_or_default();
+    let target = data::fit_target(&table, &training, target_name, task)?;
+    let all: Vec<usize> = (0..table.num_records()).collect();
+    let truth = data::truth(&table, &all, &target)?;
+    let (rows, unknown): (Vec<usize>, Vec<usize>) =
+        dataset.good_rows().iter().partition(|row| truth.is_known(**row));
+    skipped.count("no target, or a class that only the validation table has", unknown.len());
+
+    let groups = split::groups(&dataset, &rows, config.data.group_by.as_deref())?;
+    let (fit_rows, held_out) = split_rows(&config, &dataset, &rows, &groups, &truth, num_training, &target)?;
+    let group_of: BTreeMap<usize, usize> = rows.iter().copied().zip(groups).collect();
+    let held_out_groups = held_out.iter().map(|row| group_of[row]).collect();
+    if let Validation::File(path) = &config.data.validation {
+        warnings.extend(shared_groups(&fit_rows, &held_out, &group_of, &path.display().to_string()));
+    }
+    let weights = record_weights(&config, &table, &truth, &target, &fit_rows)?;
+    Ok(Prepared {
+        config,
+        columns,
+        target,
+        dataset,
+        truth,
+        weights,
+        fit_rows,
+        held_out,
+        held_out_groups,
+        skipped,
+        warnings,
+    })
+}
+
+fn open(
+    table: &Arc<Table>,
+    columns: &[Column],
+    config: &Config,
+    threads: usize,
+    observer: &dyn Observer,
+) -> Result<Arc<Dataset>, Problem> {
+    let options = DatasetOptions {
+        image_sizes: image_sizes(&config.experts)?,
+        on_bad: config.data.on_bad,
+        cache_bytes: config.data.cache_mib << 20,
+        threads,
+        absent_columns: false,
+    };
+    let name = "reading records".to_owned();
+    let start = Instant::now();
+    observer.event(&Event::PartStarted { name: name.clone(), total: table.num_records() });
+    let dataset = Dataset::open_with_progress(Arc::clone(table), columns, &options, &|done, total| {
+        observer.event(&Event::Progress {
+            name: name.clone(),
+            done,
+            total,
+            records_per_sec: done as f64 / start.elapsed().as_secs_f64().max(1e-9),
+            eta_secs: None,
+            loss: None,
+            metric: None,
+        });
+    })?;
+    observer.event(&Event::PartEnded { name, secs: start.elapsed().as_secs_f64() });
+    Ok(Arc::new(dataset))
+}
+
+/// Every size in which an expert will ask for pictures.
+fn image_sizes(experts: &[ExpertConfig]) -> Result<Vec<usize>, Problem> {
+    let mut sizes = Vec::new();
+    for expert in experts {
+        sizes.extend(expert::by_name(&expert.kind)?.image_sizes(expert)?);
+    }
+    Ok(sizes)
+}
+
+fn skipped_records(table: &Table, dataset: &Dataset) -> Skipped {
+    let mut skipped = Skipped::default();
+    for bad in table.bad_rows() {
+        skipped.add(&bad.reason, &format!("{}:{}: {}", table.name(), bad.line, bad.text));
+    }
+    for bad in dataset.bad() {
+        let place = format!("{}:{}, column \"{}\"", table.name_of(bad.row), bad.line, bad.column);
+        skipped.add(bad.reason_code, &format!("{place}: {}", bad.text));
+    }
+    skipped
+}
+
+fn split_rows(
+    config: &Config,
+    dataset: &Dataset,
+    rows: &[usize],
+    groups: &[usize],
+    truth: &Truth,
+    num_training: usize,
+    target: &FittedTarget,
+) -> Result<(Vec<usize>, Vec<usize>), Problem> {
+    let seed = Seed(config.run.seed).named("split");
+    match (&config.data.validation, &config.data.time_by) {
+        (Validation::File(_), _) => Ok(rows.iter().partition(|row| **row < num_training)),
+        (Validation::Fraction(fraction), Some(column)) => {
+            Ok(split::by_time(dataset, rows, column, *fraction)?)
+        }
+        (Validation::Fraction(fraction), None) => {
+            let truth = truth.select(rows, target.width());
+            Ok(split::holdout(rows, groups, Some(&truth), *fraction, seed)?)
+        }
+    }
+}
+
+fn shared_groups(
+    fit_rows: &[usize],
+    held_out: &[usize],
+    group_of: &BTreeMap<usize, usize>,
+    validation: &str,
+) -> Option<String> {
+    let fitted: std::collections::BTreeSet<usize> = fit_rows.iter().map(|row| group_of[row]).collect();
+    let shared = held_out.iter().filter(|row| fitted.contains(&group_of[row])).count();
+    (shared > 0).then(|| {
+        format!(
+            "{shared} of {} records in {validation} share their text, picture or group with a training record; \
+             the validation metric is too good by as much",
+            held_out.len()
+        )
+    })
+}
+
+/// The weight column, times the inverse class frequency if classes are to be balanced.
+fn record_weights(
+    config: &Config,
+    table: &Table,
+    truth: &Truth,
+    target: &FittedTarget,
+    fit_rows: &[usize],
+) -> Result<Option<Vec<f32>>, Problem> {
+    if config.data.weight.is_none() && !config.run.balance_classes {
+        return Ok(None);
+    }
+    let mut weights = vec![1.0_f32; table.num_records()];
+    if let Some(column) = &config.data.weight {
+        let col = table.require(column)?;
+        for (row, weight) in weights.iter_mut().enumerate() {
+            *weight = weight_of(&table.cell(row, col)).ok_or_else(|| {
+                Problem::new(Code::Data, "not a weight")
+                    .at(format!("{}:{}, column \"{column}\"", table.name_of(row), table.line(row)))
+                    .expected("a number of at least 0")
+            })?;
+        }
+    }
+    if let (true, Truth::Classes(classes)) = (config.run.balance_classes, truth) {
+        let mut counts = vec![0_usize; target.width()];
+        fit_rows.iter().filter_map(|row| classes[*row]).for_each(|class| counts[class as usize] += 1);
+        for (weight, class) in weights.iter_mut().zip(classes) {
+            let Some(class) = class else { continue };
+            let count = counts[*class as usize].max(1);
+            *weight *= fit_rows.len() as f32 / (target.width() * count) as f32;
+        }
+    }
+    Ok(Some(weights))
+}
+
+fn weight_of(cell: &CellRef<'_>) -> Option<f32> {
+    let number = match cell {
+        CellRef::Number(number) => *number,
+        CellRef::Text(text) => data::parse_number(text)?,
+        _ => return None,
+    };
+    (number >= 0.0 && number.is_finite()).then_some(number as f32)
+}
+
+/// Whether any input is of a modality.
+pub(crate) fn has(columns: &[Column], modality: Modality) -> bool {
+    columns.iter().any(|column| column.modality == modality)
+}

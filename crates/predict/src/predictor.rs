@@ -1,0 +1,179 @@
+//! A trained model that answers.
+
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use artifact::Manifest;
+use data::{Dataset, DatasetOptions, Table};
+use expert::{Ensemble, Part};
+use schema::{Answer, Column, FittedTarget, OnBad, Prediction, Record, Role};
+
+use crate::PredictError;
+
+/// Records that are decoded at once when a table is answered: bounds the memory.
+const CHUNK: usize = 2048;
+
+/// A trained model that answers raw records.
+pub struct Predictor {
+    ensemble: Ensemble,
+    manifest: Manifest,
+    columns: Vec<Column>,
+    threads: usize,
+}
+
+impl Predictor {
+    /// Opens a run folder or an artifact folder; every file is verified.
+    ///
+    /// # Errors
+    /// [`PredictError::NoModel`] if there is none; [`PredictError::Artifact`] for a file that is damaged, missing
+    /// or from a newer version.
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self, PredictError> {
+        let mut artifact = artifact::open(&artifact_folder(folder.as_ref())?)?;
+        let manifest = artifact.manifest().clone();
+        let parts = artifact
+            .take_parts()
+            .into_iter()
+            .map(|(name, kind, pack)| Part { name, kind, pack })
+            .collect();
+        let ensemble = Ensemble::open(manifest.target.clone(), parts)?;
+        let columns =
+            manifest.columns.iter().filter(|column| column.role == Role::Input).cloned().collect();
+        Ok(Self { ensemble, manifest, columns, threads: 0 })
+    }
+
+    /// Uses this many threads to decode; 0 for all cores. Answers do not depend on it.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// What is predicted.
+    pub fn target(&self) -> &FittedTarget {
+        self.ensemble.target()
+    }
+
+    /// The input columns.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// What the artifact says about itself.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The metric that choices of the run went by.
+    pub fn metric(&self) -> &str {
+        let chosen = self.manifest.settings["metric"].as_str();
+        chosen.unwrap_or_else(|| metrics::default_for(self.target().task))
+    }
+
+    /// The column that names records, if the training table had one.
+    pub fn id_column(&self) -> Option<&str> {
+        let id = self.manifest.columns.iter().find(|column| column.role == Role::Id);
+        id.map(|column| column.name.as_str())
+    }
+
+    /// The experts and their stack.
+    pub fn ensemble(&self) -> &Ensemble {
+        &self.ensemble
+    }
+
+    /// Answers one record; paths in it are relative to the working directory. Columns that it lacks are missing.
+    ///
+    /// # Errors
+    /// [`PredictError::BadRecord`] if a cell cannot be read.
+    pub fn predict(&self, record: &Record) -> Result<Answer, PredictError> {
+        let table = Arc::new(Table::from_records(vec![record.clone()], "."));
+        let dataset = self.open_dataset(&table, OnBad::Skip)?;
+        if let Some(bad) = dataset.bad().first() {
+            return Err(PredictError::BadRecord(format!("column \"{}\": {}", bad.column, bad.text)));
+        }
+        Ok(self.ensemble.answer(&dataset, &[0])?.answer(self.target(), 0))
+    }
+
+    /// Answers some rows of a table, in order; memory does not grow with their number.
+    ///
+    /// `each` is given the predictions of one part after the other. Columns that the table lacks are missing.
+    ///
+    /// # Errors
+    /// [`PredictError::NoInput`] if the table has no input column; whatever `each` returns.
+    pub fn predict_rows(
+        &self,
+        table: &Arc<Table>,
+        rows: Range<usize>,
+        each: &mut dyn FnMut(&[Prediction]) -> Result<(), PredictError>,
+    ) -> Result<(), PredictError> {
+        self.check_columns(table)?;
+        let mut start = rows.start;
+        while start < rows.end {
+            let end = rows.end.min(start + CHUNK);
+            let part = Arc::new(table.rows(start..end));
+            let dataset = self.open_dataset(&part, OnBad::Skip)?;
+            let combined = self.ensemble.answer(&dataset, dataset.good_rows())?;
+            let mut predictions: Vec<Prediction> = dataset
+                .good_rows()
+                .iter()
+                .enumerate()
+                .map(|(at, row)| Prediction {
+                    row: start + row,
+                    answer: Ok(combined.answer(self.target(), at)),
+                })
+                .collect();
+            predictions.extend(dataset.bad().iter().map(|bad| Prediction {
+                row: start + bad.row,
+                answer: Err(format!("column \"{}\": {}", bad.column, bad.text)),
+            }));
+            predictions.sort_by_key(|prediction| prediction.row);
+            each(&predictions)?;
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// Answers a whole table, in order.
+    ///
+    /// # Errors
+    /// As [`Predictor::predict_rows`].
+    pub fn predict_table(&self, table: &Arc<Table>) -> Result<Vec<Prediction>, PredictError> {
+        let mut all = Vec::with_capacity(table.num_records());
+        self.predict_rows(table, 0..table.num_records(), &mut |predictions| {
+            all.extend_from_slice(predictions);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    pub(crate) fn check_columns(&self, table: &Table) -> Result<(), PredictError> {
+        let has_input = self.columns.iter().any(|column| table.column_index(&column.name).is_some());
+        if has_input {
+            return Ok(());
+        }
+        Err(PredictError::NoInput {
+            inputs: self.columns.iter().map(|column| column.name.clone()).collect(),
+            columns: table.columns().to_vec(),
+        })
+    }
+
+    pub(crate) fn open_dataset(&self, table: &Arc<Table>, on_bad: OnBad) -> Result<Arc<Dataset>, PredictError> {
+        let options = DatasetOptions {
+            image_sizes: self.ensemble.image_sizes()?,
+            on_bad,
+            threads: self.threads,
+            absent_columns: true,
+            ..DatasetOptions::default()
+        };
+        Ok(Arc::new(Dataset::open(Arc::clone(table), &self.columns, &options)?))
+    }
+}
+
+fn artifact_folder(folder: &Path) -> Result<PathBuf, PredictError> {
+    [folder.join("artifact"), folder.to_owned()]
+        .into_iter()
+        .find(|candidate| candidate.join("manifest.json").is_file())
+        .ok_or_else(|| PredictError::NoModel(folder.to_owned()))
+}
