@@ -377,7 +377,7 @@ mod tests {
     fn a_list_cell_is_a_set_of_labels() {
         let list = Cell::List(vec!["b".into(), "a".into(), "b".into()]);
         assert_eq!(
-            split_labels(CellRef::List(&[list.clone()])),
+            split_labels(CellRef::List(std::slice::from_ref(&list))),
             Vec::<String>::new()
         );
         let Cell::List(items) = &list else {

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::profile::Profile;
-use crate::{CellRef, Table};
+use crate::{CellRef, Table, picture::known_format};
 
 /// Cells that are looked at.
 const SAMPLE: usize = 40;
@@ -64,8 +64,8 @@ impl Media {
     }
 
     fn count(&mut self, start: &[u8], name: &str) {
-        match image::guess_format(start) {
-            Ok(format) => {
+        match known_format(start) {
+            Some(format) => {
                 self.num_pictures += 1;
                 let name = format
                     .extensions_str()
@@ -76,7 +76,7 @@ impl Media {
                     self.formats.push(name);
                 }
             }
-            Err(_) => {
+            None => {
                 self.num_other_files += 1;
                 self.first_other.get_or_insert_with(|| name.to_owned());
             }

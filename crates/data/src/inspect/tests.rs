@@ -37,10 +37,7 @@ fn modalities_are_told_from_content() {
             .with("note", format!("the {row} th of many words in a row"))
             .with(
                 "word",
-                format!(
-                    "{}",
-                    ["alpha", "beta", "gamma"][row % 3].repeat(1 + row / 3)
-                ),
+                ["alpha", "beta", "gamma"][row % 3].repeat(1 + row / 3),
             )
             .with("y", ["a", "b", "c"][row / 7 % 3])
     });
