@@ -1,8 +1,8 @@
 //! Gradients of all parameters, dense or as rows of a table, in memory that is kept between steps.
 
 use crate::buffer::Buffer;
-use crate::cpu;
 use crate::error::EngineError;
+use crate::kernels::kernels;
 use crate::parameters::{ParamId, Parameters};
 
 /// The gradient of one parameter.
@@ -139,7 +139,7 @@ impl Gradients {
 
     /// Euclidean norm over all gradients together.
     pub fn norm(&self) -> f32 {
-        let squares = self.held().map(cpu::reduce::sum_of_squares);
+        let squares = self.held().map(|values| kernels().sum_of_squares(values));
         squares.sum::<f64>().sqrt() as f32
     }
 
@@ -158,16 +158,12 @@ impl Gradients {
 
     /// Limits every value to `-max..=max`.
     pub fn clip_value(&mut self, max: f32) {
-        self.for_each_mut(|values| {
-            for value in values {
-                *value = value.clamp(-max.abs(), max.abs());
-            }
-        });
+        self.for_each_mut(|values| kernels().limit_in_place(values, max.abs()));
     }
 
     /// Multiplies all gradients.
     pub fn scale(&mut self, factor: f32) {
-        self.for_each_mut(|values| cpu::elementwise::scale_in_place(values, factor));
+        self.for_each_mut(|values| kernels().scale_in_place(values, factor));
     }
 
     /// Adds the gradients of another micro-batch.
@@ -190,7 +186,7 @@ impl Gradients {
                 Gradient::Dense(values) => {
                     let (target, has_values) = self.dense_mut(id);
                     if has_values {
-                        cpu::elementwise::add_in_place(target, values);
+                        kernels().add_in_place(target, values);
                     } else {
                         target.copy_from_slice(values);
                     }
@@ -205,7 +201,7 @@ impl Gradients {
 
     /// Whether every gradient is finite.
     pub fn is_finite(&self) -> bool {
-        self.held().all(cpu::reduce::all_finite)
+        self.held().all(|values| kernels().all_finite(values))
     }
 
     /// The dense memory of a parameter, and whether it holds a gradient to add to. If not, its content is

@@ -38,6 +38,7 @@ mod gradients;
 mod tape;
 mod op;
 mod optimiser;
+mod kernels;
 mod cpu;
 pub mod check;
 pub mod linalg;

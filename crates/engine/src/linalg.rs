@@ -1,9 +1,9 @@
 //! Products of matrices without a tape, for the rooms that solve their own small problems.
 
-pub use crate::cpu::product::Product;
+pub use crate::kernels::describe::Product;
 
-use crate::cpu::product;
 use crate::error::{EngineError, require};
+use crate::kernels::kernels;
 
 /// `c = a b` or `c += a b` on all threads of the current rayon pool; the same bits for any number of threads.
 ///
@@ -23,6 +23,6 @@ pub fn matmul(c: &mut [f32], a: &[f32], b: &[f32], product: Product) -> Result<(
             || format!("{expected} for m={m}, n={n}, k={k}"),
         )?;
     }
-    product::matmul(c, a, b, product);
+    kernels().matmul(c, a, b, product);
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! The optimisers: how gradients change parameters.
 
 use crate::buffer::Buffer;
-use crate::cpu::optimiser::{self as kernel, AdamStep, SgdStep};
 use crate::error::{EngineError, require_setting};
 use crate::gradients::{Gradient, Gradients};
+use crate::kernels::{AdamStep, Moments, SgdStep, kernels};
 use crate::parameters::{ParamId, Parameters};
 use crate::tensor::Tensor;
 
@@ -284,36 +284,25 @@ impl Memory {
         let len = weights.len();
         let first = self.first.get_or_insert_with(|| Buffer::zeros(len));
         let second = self.second.get_or_insert_with(|| Buffer::zeros(len));
+        let moments = Moments { first, second };
         match gradient {
             Gradient::None => {}
-            Gradient::Dense(values) => kernel::adam(step, weights, values, first, second),
+            Gradient::Dense(values) => kernels().adam(step, weights, values, moments),
             Gradient::Rows { rows, values } => {
-                kernel::adam_rows(step, weights, (rows, values), first, second);
+                kernels().adam_rows(step, weights, (rows, values), moments);
             }
         }
     }
 
     fn sgd(&mut self, step: SgdStep, weights: &mut [f32], gradient: Gradient<'_>) {
         let len = weights.len();
-        let mut velocity =
-            (step.momentum != 0.0).then(|| self.first.get_or_insert_with(|| Buffer::zeros(len)));
+        let velocity = (step.momentum != 0.0)
+            .then(|| &mut **self.first.get_or_insert_with(|| Buffer::zeros(len)));
         match gradient {
             Gradient::None => {}
-            Gradient::Dense(values) => {
-                kernel::sgd(
-                    step,
-                    weights,
-                    values,
-                    velocity.map(|velocity| &mut **velocity),
-                );
-            }
+            Gradient::Dense(values) => kernels().sgd(step, weights, values, velocity),
             Gradient::Rows { rows, values } => {
-                let dim = values.len() / rows.len().max(1);
-                for (&row, values) in rows.iter().zip(values.chunks_exact(dim.max(1))) {
-                    let places = row as usize * dim..(row as usize + 1) * dim;
-                    let velocity = velocity.as_mut().map(|all| &mut all[places.clone()]);
-                    kernel::sgd(step, &mut weights[places], values, velocity);
-                }
+                kernels().sgd_rows(step, weights, (rows, values), velocity);
             }
         }
     }

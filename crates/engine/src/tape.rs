@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::EngineError;
 use crate::buffer::Buffer;
-use crate::cpu;
 use crate::gradients::Gradients;
+use crate::kernels::{Binary, kernels};
 use crate::parameters::{ParamId, Parameters};
 use crate::tensor::Tensor;
 
@@ -80,10 +80,10 @@ impl Backward<'_> {
         let Some(Slot(index)) = slot else { return };
         match &mut self.slots[index] {
             Some(held) => match Arc::get_mut(held) {
-                Some(held) => cpu::elementwise::add_in_place(held, &gradient),
+                Some(held) => kernels().add_in_place(held, &gradient),
                 None => {
                     let mut sum = Buffer::scratch(gradient.len());
-                    cpu::elementwise::add(held, &gradient, &mut sum);
+                    kernels().binary(Binary::Add, held, &gradient, &mut sum);
                     *held = Arc::new(sum);
                 }
             },
@@ -104,7 +104,7 @@ impl Backward<'_> {
     pub(crate) fn add_weight(&mut self, id: ParamId, values: &[f32]) {
         self.weight(id, |memory, accumulate| {
             if accumulate {
-                cpu::elementwise::add_in_place(memory, values);
+                kernels().add_in_place(memory, values);
             } else {
                 memory.copy_from_slice(values);
             }

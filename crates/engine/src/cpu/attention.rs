@@ -8,48 +8,10 @@ use super::parallel::{Shared, for_each};
 use super::product::{Target, View, strided};
 use super::{math, simd, softmax};
 use crate::buffer::Buffer;
+use crate::kernels::{Attention, AttentionGradient, AttentionInputs};
 
 /// Queries of one tile.
 const TILE: usize = 128;
-
-/// Axes, strides and masks of one attention.
-#[derive(Debug, Clone)]
-pub(crate) struct Attention {
-    pub(crate) batch: usize,
-    pub(crate) heads: usize,
-    pub(crate) head_dim: usize,
-    pub(crate) num_queries: usize,
-    pub(crate) num_keys: usize,
-    /// Distance between tokens of the queries and of their gradient.
-    pub(crate) q_stride: usize,
-    /// Distance between tokens of keys and values and of their gradients.
-    pub(crate) kv_stride: usize,
-    /// `[batch, num_keys]`, true for a real key.
-    pub(crate) keys_valid: Option<Vec<bool>>,
-    /// A query sees the keys up to its own place.
-    pub(crate) causal: bool,
-}
-
-/// The three inputs; slices that begin at the first value of the first record.
-#[derive(Clone, Copy)]
-pub(crate) struct Inputs<'a> {
-    pub(crate) q: &'a [f32],
-    pub(crate) k: &'a [f32],
-    pub(crate) v: &'a [f32],
-}
-
-impl<'a> Inputs<'a> {
-    /// Queries, keys and values of `dim` values each, side by side in every token.
-    pub(crate) fn packed(qkv: &'a [f32], dim: usize) -> Self {
-        // An empty input has no second or third part.
-        let part = |index: usize| &qkv[(index * dim).min(qkv.len())..];
-        Self {
-            q: qkv,
-            k: part(1),
-            v: part(2),
-        }
-    }
-}
 
 /// Where the gradients of the inputs go, with the place of the first value in each buffer.
 #[derive(Clone, Copy)]
@@ -87,10 +49,15 @@ impl Attention {
         Some(&valid[record * self.num_keys..][..self.num_keys])
     }
 
-    fn head<'a>(&self, inputs: Inputs<'a>, record: usize, head: usize) -> Inputs<'a> {
+    fn head<'a>(
+        &self,
+        inputs: AttentionInputs<'a>,
+        record: usize,
+        head: usize,
+    ) -> AttentionInputs<'a> {
         let within = head * self.head_dim;
         let kv = record * self.num_keys * self.kv_stride + within;
-        Inputs {
+        AttentionInputs {
             q: &inputs.q[record * self.num_queries * self.q_stride + within..],
             k: &inputs.k[kv..],
             v: &inputs.v[kv..],
@@ -117,7 +84,7 @@ impl Attention {
 /// Scores of a tile of queries: `scores[rows, keys] = scale * q k^T`.
 fn tile_scores(
     attention: &Attention,
-    inputs: Inputs<'_>,
+    inputs: AttentionInputs<'_>,
     (first, rows, keys): (usize, usize, usize),
     scores: &mut [f32],
 ) {
@@ -146,7 +113,7 @@ fn tile_scores(
 /// Writes `out[B, Tq, heads * head_dim]` and, for the backward pass, `log_sums[B, heads, Tq]`.
 pub(crate) fn forward(
     attention: &Attention,
-    inputs: Inputs<'_>,
+    inputs: AttentionInputs<'_>,
     out: &mut [f32],
     log_sums: &mut [f32],
 ) {
@@ -169,7 +136,7 @@ pub(crate) fn forward(
 fn forward_head(
     attention: &Attention,
     record: usize,
-    inputs: Inputs<'_>,
+    inputs: AttentionInputs<'_>,
     (out, at): (Shared, usize),
     log_sums: &mut [f32],
 ) {
@@ -221,35 +188,31 @@ fn forward_head(
     }
 }
 
-/// What the backward pass reads.
-pub(crate) struct Backward<'a> {
-    pub(crate) attention: &'a Attention,
-    pub(crate) inputs: Inputs<'a>,
-    pub(crate) out: &'a [f32],
-    pub(crate) log_sums: &'a [f32],
-    pub(crate) dy: &'a [f32],
+/// Writes the gradients of three separate inputs.
+pub(crate) fn backward(
+    gradient: &AttentionGradient<'_>,
+    dq: &mut [f32],
+    dk: &mut [f32],
+    dv: &mut [f32],
+) {
+    gradient.run(Gradients {
+        q: (Shared::new(dq), 0),
+        k: (Shared::new(dk), 0),
+        v: (Shared::new(dv), 0),
+    });
 }
 
-impl Backward<'_> {
-    /// Writes the gradients of three separate inputs.
-    pub(crate) fn separate(&self, dq: &mut [f32], dk: &mut [f32], dv: &mut [f32]) {
-        self.run(Gradients {
-            q: (Shared::new(dq), 0),
-            k: (Shared::new(dk), 0),
-            v: (Shared::new(dv), 0),
-        });
-    }
+/// Writes the gradient of packed inputs of `dim` values each.
+pub(crate) fn packed_backward(gradient: &AttentionGradient<'_>, dim: usize, dqkv: &mut [f32]) {
+    let all = Shared::new(dqkv);
+    gradient.run(Gradients {
+        q: (all, 0),
+        k: (all, dim),
+        v: (all, 2 * dim),
+    });
+}
 
-    /// Writes the gradient of packed inputs of `dim` values each.
-    pub(crate) fn packed(&self, dqkv: &mut [f32], dim: usize) {
-        let all = Shared::new(dqkv);
-        self.run(Gradients {
-            q: (all, 0),
-            k: (all, dim),
-            v: (all, 2 * dim),
-        });
-    }
-
+impl AttentionGradient<'_> {
     /// The buffers behind `gradients` are borrowed by the callers above, and each holds its whole gradient.
     fn run(&self, gradients: Gradients) {
         let attention = self.attention;

@@ -7,29 +7,10 @@
 use super::math;
 use super::parallel::{Shared, for_each, map};
 use super::simd;
+use crate::kernels::{BatchNormGradient, BatchNormed, ChannelShape};
 
-/// Axes of the input.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ChannelShape {
-    pub(crate) batch: usize,
-    pub(crate) channels: usize,
-    pub(crate) plane: usize,
-}
-
-impl ChannelShape {
-    /// Start of one plane.
-    fn at(self, record: usize, channel: usize) -> usize {
-        (record * self.channels + channel) * self.plane
-    }
-
-    /// Values of one channel.
-    pub(crate) fn count(self) -> usize {
-        self.batch * self.plane
-    }
-
-    fn planes(self, x: &[f32], channel: usize) -> impl Iterator<Item = &[f32]> {
-        (0..self.batch).map(move |record| &x[self.at(record, channel)..][..self.plane])
-    }
+fn planes(shape: ChannelShape, x: &[f32], channel: usize) -> impl Iterator<Item = &[f32]> {
+    (0..shape.batch).map(move |record| &x[shape.at(record, channel)..][..shape.plane])
 }
 
 /// Mean and biased variance of every channel.
@@ -40,7 +21,7 @@ pub(crate) fn channel_stats(shape: ChannelShape, x: &[f32]) -> Vec<(f32, f32)> {
             #[inline(always)]
             || {
                 let mut sum = 0.0;
-                for x in shape.planes(x, channel) {
+                for x in planes(shape, x, channel) {
                     sum += math::sum(
                         x,
                         #[inline(always)]
@@ -49,7 +30,7 @@ pub(crate) fn channel_stats(shape: ChannelShape, x: &[f32]) -> Vec<(f32, f32)> {
                 }
                 let mean = sum / count;
                 let mut squares = 0.0;
-                for x in shape.planes(x, channel) {
+                for x in planes(shape, x, channel) {
                     squares += math::sum(
                         x,
                         #[inline(always)]
@@ -63,14 +44,13 @@ pub(crate) fn channel_stats(shape: ChannelShape, x: &[f32]) -> Vec<(f32, f32)> {
 }
 
 /// `y = x * factor + offset (+ residual)`, cut below at zero if `relu`; factor and offset by channel.
-pub(crate) fn apply(
-    shape: ChannelShape,
-    x: &[f32],
-    factors: &[(f32, f32)],
-    residual: Option<&[f32]>,
-    relu: bool,
-    y: &mut [f32],
-) {
+pub(crate) fn apply(norm: &BatchNormed<'_>, x: &[f32], y: &mut [f32]) {
+    let BatchNormed {
+        shape,
+        factors,
+        residual,
+        relu,
+    } = *norm;
     let y = Shared::new(y);
     let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
     for_each(shape.batch, shape.channels * shape.plane, |record| {
@@ -110,29 +90,22 @@ fn apply_plane(
     }
 }
 
-/// Gradients of a batch norm in training.
-pub(crate) struct Backward<'a> {
-    pub(crate) shape: ChannelShape,
-    pub(crate) x: &'a [f32],
-    pub(crate) weight: &'a [f32],
-    /// The output, if it went through a ReLU.
-    pub(crate) output: Option<&'a [f32]>,
-    /// Mean and one over the deviation of every channel.
-    pub(crate) stats: &'a [(f32, f32)],
+/// Takes `dy` back through the ReLU in place, writes `dx`, gives the gradients of weight and bias by channel.
+pub(crate) fn backward(
+    gradient: &BatchNormGradient<'_>,
+    dy: &mut [f32],
+    dx: &mut [f32],
+) -> Vec<(f32, f32)> {
+    let (dy, dx) = (Shared::new(dy), Shared::new(dx));
+    map(gradient.shape.channels, gradient.shape.count(), |channel| {
+        simd::run(
+            #[inline(always)]
+            || gradient.channel(channel, dy, dx),
+        )
+    })
 }
 
-impl Backward<'_> {
-    /// Takes `dy` back through the ReLU in place, writes `dx`, and gives the gradients of weight and bias by channel.
-    pub(crate) fn run(&self, dy: &mut [f32], dx: &mut [f32]) -> Vec<(f32, f32)> {
-        let (dy, dx) = (Shared::new(dy), Shared::new(dx));
-        map(self.shape.channels, self.shape.count(), |channel| {
-            simd::run(
-                #[inline(always)]
-                || self.channel(channel, dy, dx),
-            )
-        })
-    }
-
+impl BatchNormGradient<'_> {
     #[inline(always)]
     fn channel(&self, channel: usize, dy: Shared, dx: Shared) -> (f32, f32) {
         let shape = self.shape;

@@ -11,6 +11,7 @@ use super::product::{Target, View, strided};
 use super::unfold::{Phases, Stretch};
 use super::{activation, math, simd};
 use crate::buffer::Buffer;
+use crate::kernels::ConvGradient;
 use crate::op::{Activation, ConvShape};
 
 /// Most pieces of the sum of weight gradients over the tasks of a batch.
@@ -183,8 +184,7 @@ impl<'a> Task<'a> {
 pub(crate) fn forward(
     shape: &ConvShape,
     x: &[f32],
-    weight: &[f32],
-    bias: Option<&[f32]>,
+    (weight, bias): (&[f32], Option<&[f32]>),
     act: Activation,
     y: &mut [f32],
 ) {
@@ -269,17 +269,18 @@ fn forward_lines(
     }
 }
 
-/// Gradients of a convolution from `dy`, which has passed the activation already.
-pub(crate) struct Backward<'a> {
-    pub(crate) shape: &'a ConvShape,
-    pub(crate) x: &'a [f32],
-    pub(crate) weight: &'a [f32],
-    pub(crate) dy: &'a [f32],
+/// Writes the gradient of the input, and writes or adds to that of the weight.
+pub(crate) fn backward(
+    gradient: &ConvGradient<'_>,
+    dx: Option<&mut [f32]>,
+    dw: Option<(&mut [f32], bool)>,
+) {
+    gradient.run(dx, dw);
 }
 
-impl Backward<'_> {
+impl ConvGradient<'_> {
     /// Writes the gradient of the input, and adds up that of the weight over pieces of the batch in a fixed order.
-    pub(crate) fn run(&self, dx: Option<&mut [f32]>, dw: Option<(&mut [f32], bool)>) {
+    fn run(&self, dx: Option<&mut [f32]>, dw: Option<(&mut [f32], bool)>) {
         let shape = self.shape;
         let plan = Plan::new(shape);
         let dx = dx.map(Shared::new);
@@ -391,7 +392,9 @@ impl Backward<'_> {
         if in_chunks && !task.is_direct() {
             task.split.fill(0.0);
             if task.phases.is_trivial() {
-                task.pictures.clone().for_each(|picture| dx_of(picture).fill(0.0));
+                task.pictures
+                    .clone()
+                    .for_each(|picture| dx_of(picture).fill(0.0));
             }
         }
         for lines in task.chunks() {

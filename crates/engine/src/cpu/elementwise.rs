@@ -3,6 +3,7 @@
 use super::math;
 use super::parallel::blocks;
 use super::simd;
+use crate::kernels::{Binary, Unary};
 
 /// `out = f(x)`.
 #[inline(always)]
@@ -76,15 +77,58 @@ pub(crate) fn map2_in_place(
     });
 }
 
-/// `out = x + y`.
-pub(crate) fn add(x: &[f32], y: &[f32], out: &mut [f32]) {
-    map2(
-        x,
-        y,
-        out,
-        #[inline(always)]
-        |x, y| x + y,
-    );
+/// `out = f(x)`, one loop for each function.
+pub(crate) fn unary(f: Unary, x: &[f32], out: &mut [f32]) {
+    match f {
+        Unary::Scale(factor) => map(x, out, move |x| x * factor),
+        Unary::AddScalar(value) => map(x, out, move |x| x + value),
+        Unary::Exp => map(x, out, math::exp),
+        Unary::Ln => map(x, out, f32::ln),
+        Unary::Square => map(x, out, |x| x * x),
+        Unary::Sqrt => map(x, out, f32::sqrt),
+        Unary::Abs => map(x, out, f32::abs),
+        Unary::Softplus => {
+            map(x, out, |x| math::max(0.0, x) + math::exp(-x.abs()).ln_1p());
+        }
+        Unary::Sin => map(x, out, f32::sin),
+        Unary::Cos => map(x, out, f32::cos),
+    }
+}
+
+/// `gradient *= f'(x)`
+pub(crate) fn unary_backward(f: Unary, x: &[f32], gradient: &mut [f32]) {
+    match f {
+        Unary::Scale(factor) => scale_in_place(gradient, factor),
+        Unary::AddScalar(_) => {}
+        Unary::Exp => map2_in_place(gradient, x, |g, x| g * math::exp(x)),
+        Unary::Ln => map2_in_place(gradient, x, |g, x| g / x),
+        Unary::Square => map2_in_place(gradient, x, |g, x| g * 2.0 * x),
+        Unary::Sqrt => map2_in_place(gradient, x, |g, x| g * 0.5 / x.sqrt()),
+        Unary::Abs => {
+            map2_in_place(
+                gradient,
+                x,
+                |g, x| if x == 0.0 { 0.0 } else { g * x.signum() },
+            );
+        }
+        Unary::Softplus => map2_in_place(gradient, x, |g, x| g * math::sigmoid(x)),
+        Unary::Sin => map2_in_place(gradient, x, |g, x| g * x.cos()),
+        Unary::Cos => map2_in_place(gradient, x, |g, x| -g * x.sin()),
+    }
+}
+
+/// `out = f(x, y)`, one loop for each function.
+pub(crate) fn binary(f: Binary, x: &[f32], y: &[f32], out: &mut [f32]) {
+    match f {
+        Binary::Add => map2(x, y, out, |x, y| x + y),
+        Binary::Sub => map2(x, y, out, |x, y| x - y),
+        Binary::Mul => map2(x, y, out, |x, y| x * y),
+    }
+}
+
+/// Limits every value to `-max..=max`; keeps what is no number.
+pub(crate) fn limit_in_place(x: &mut [f32], max: f32) {
+    map_in_place(x, move |x| x.clamp(-max, max));
 }
 
 /// `x += y`.

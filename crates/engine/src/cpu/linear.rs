@@ -1,7 +1,8 @@
 //! A layer `y = x w^T + b` and its gradients.
 
 use super::elementwise::fill_rows;
-use super::product::{Product, matmul};
+use super::product::matmul;
+use crate::kernels::Product;
 
 /// `y[m, n] = x[m, k] weight[n, k]^T + bias`. The bias is written first and the product adds to it: one pass less.
 pub(crate) fn forward(x: &[f32], weight: &[f32], bias: Option<&[f32]>, k: usize, y: &mut [f32]) {

@@ -21,3 +21,7 @@ pub(crate) mod pool;
 pub(crate) mod shape;
 pub(crate) mod softmax;
 pub(crate) mod optimiser;
+pub(crate) mod loss;
+mod device;
+
+pub(crate) use device::Cpu;

@@ -3,16 +3,8 @@
 use super::parallel::{blocks, map, piece_len};
 use super::{math, simd};
 use crate::buffer::Buffer;
+use crate::kernels::{GroupNormGradient, GroupShape, RowNorm, RowNormGradient};
 use rayon::prelude::*;
-
-/// Which statistics a row is normalised by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RowNorm {
-    /// Mean and deviation.
-    Layer,
-    /// Root of the mean square; no mean is taken away.
-    Rms,
-}
 
 #[inline(always)]
 fn stats(norm: RowNorm, x: &[f32], eps: f32) -> (f32, f32) {
@@ -33,8 +25,7 @@ fn stats(norm: RowNorm, x: &[f32], eps: f32) -> (f32, f32) {
 pub(crate) fn forward(
     norm: RowNorm,
     x: &[f32],
-    weight: &[f32],
-    bias: Option<&[f32]>,
+    (weight, bias): (&[f32], Option<&[f32]>),
     eps: f32,
     y: &mut [f32],
 ) {
@@ -60,18 +51,13 @@ pub(crate) fn forward(
     });
 }
 
-/// Gradients of the row norms.
-pub(crate) struct Backward<'a> {
-    pub(crate) norm: RowNorm,
-    pub(crate) x: &'a [f32],
-    pub(crate) weight: &'a [f32],
-    pub(crate) dy: &'a [f32],
-    pub(crate) eps: f32,
+/// Writes `dx` and gives the gradients of weight and bias.
+pub(crate) fn backward(gradient: &RowNormGradient<'_>, dx: &mut [f32]) -> (Vec<f32>, Vec<f32>) {
+    gradient.run(dx)
 }
 
-impl Backward<'_> {
-    /// Writes `dx` and gives the gradients of weight and bias.
-    pub(crate) fn run(&self, dx: &mut [f32]) -> (Vec<f32>, Vec<f32>) {
+impl RowNormGradient<'_> {
+    fn run(&self, dx: &mut [f32]) -> (Vec<f32>, Vec<f32>) {
         let dim = self.weight.len();
         let rows = dx.len() / dim.max(1);
         let piece = piece_len(rows, dim) * dim;
@@ -152,24 +138,6 @@ fn weighted_means(x: &[f32], dy: &[f32], w: &[f32], (mean, scale): (f32, f32)) -
     (sum / count, dot * scale / count)
 }
 
-/// Axes of a group norm over `[batch, channels, plane]`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct GroupShape {
-    pub(crate) channels: usize,
-    pub(crate) plane: usize,
-    pub(crate) groups: usize,
-}
-
-impl GroupShape {
-    fn group_channels(self) -> usize {
-        self.channels / self.groups
-    }
-
-    fn group_len(self) -> usize {
-        self.group_channels() * self.plane
-    }
-}
-
 /// Group norm; a group is `channels / groups` neighbouring channels of one record.
 pub(crate) fn group_forward(
     shape: GroupShape,
@@ -206,13 +174,16 @@ pub(crate) fn group_forward(
 
 /// Writes `dx` of a group norm and gives the gradients of weight and bias.
 pub(crate) fn group_backward(
-    shape: GroupShape,
-    x: &[f32],
-    weight: &[f32],
-    dy: &[f32],
-    eps: f32,
+    gradient: &GroupNormGradient<'_>,
     dx: &mut [f32],
 ) -> (Vec<f32>, Vec<f32>) {
+    let GroupNormGradient {
+        shape,
+        x,
+        weight,
+        dy,
+        eps,
+    } = *gradient;
     let len = shape.group_len();
     // For every channel of every record: sum of dy and of dy * normed.
     let mut sums = Buffer::scratch(x.len() / shape.plane.max(1) * 2);
@@ -294,4 +265,32 @@ pub(crate) fn inverse_lengths(x: &[f32], dim: usize, eps: f32) -> Vec<f32> {
         );
         1.0 / math::max(squares.sqrt(), eps)
     })
+}
+
+/// The way back through rows of unit length `y`, each scaled by its factor: `dx = (dy - y * dot(y, dy)) * factor`.
+pub(crate) fn unit_rows_backward(y: &[f32], dy: &[f32], factors: &[f32], dx: &mut [f32]) {
+    let dim = (y.len() / factors.len().max(1)).max(1);
+    blocks(dx, dim, |at, dx| {
+        let rows = dx.chunks_exact_mut(dim).zip(&factors[at..]);
+        for (row, (dx, factor)) in rows.enumerate() {
+            let (y, dy) = (
+                &y[(at + row) * dim..][..dim],
+                &dy[(at + row) * dim..][..dim],
+            );
+            simd::run(
+                #[inline(always)]
+                || {
+                    let dot = math::sum2(
+                        y,
+                        dy,
+                        #[inline(always)]
+                        |y, dy| y * dy,
+                    );
+                    for ((dx, y), dy) in dx.iter_mut().zip(y).zip(dy) {
+                        *dx = (dy - y * dot) * factor;
+                    }
+                },
+            );
+        }
+    });
 }

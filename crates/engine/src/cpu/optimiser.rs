@@ -8,22 +8,7 @@ use rayon::prelude::*;
 
 use super::parallel::{BLOCK, Shared, for_each};
 use super::simd;
-
-/// Numbers of one Adam update.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct AdamStep {
-    pub(crate) beta1: f32,
-    pub(crate) beta2: f32,
-    pub(crate) eps: f32,
-    /// Learning rate over the bias correction of the first moment.
-    pub(crate) rate: f32,
-    /// One over the root of the bias correction of the second moment.
-    pub(crate) root_correction: f32,
-    /// What the parameter is multiplied by before: `1 - lr * weight_decay`.
-    pub(crate) decay: f32,
-    /// What is added to the gradient: `l2 * parameter`.
-    pub(crate) l2: f32,
-}
+use crate::kernels::{AdamStep, Moments, SgdStep};
 
 #[inline(always)]
 fn adam_block(step: AdamStep, w: &mut [f32], g: &[f32], first: &mut [f32], second: &mut [f32]) {
@@ -39,13 +24,8 @@ fn adam_block(step: AdamStep, w: &mut [f32], g: &[f32], first: &mut [f32], secon
 }
 
 /// Adam over whole buffers.
-pub(crate) fn adam(
-    step: AdamStep,
-    w: &mut [f32],
-    g: &[f32],
-    first: &mut [f32],
-    second: &mut [f32],
-) {
+pub(crate) fn adam(step: AdamStep, w: &mut [f32], g: &[f32], moments: Moments<'_>) {
+    let Moments { first, second } = moments;
     let whole = Span {
         w,
         g,
@@ -100,17 +80,6 @@ impl Span<'_> {
     }
 }
 
-/// Numbers of one update by stochastic gradient descent.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SgdStep {
-    pub(crate) rate: f32,
-    pub(crate) momentum: f32,
-    /// What the gradient is multiplied by as it enters the momentum: `1 - dampening`, or 1 the first time.
-    pub(crate) entering: f32,
-    pub(crate) nesterov: bool,
-    pub(crate) l2: f32,
-}
-
 /// Gradient descent over whole buffers; `velocity` is `None` without momentum.
 pub(crate) fn sgd(step: SgdStep, w: &mut [f32], g: &[f32], velocity: Option<&mut [f32]>) {
     let Some(velocity) = velocity else {
@@ -151,9 +120,9 @@ pub(crate) fn adam_rows(
     step: AdamStep,
     w: &mut [f32],
     (rows, g): (&[u32], &[f32]),
-    first: &mut [f32],
-    second: &mut [f32],
+    moments: Moments<'_>,
 ) {
+    let Moments { first, second } = moments;
     let dim = g.len() / rows.len().max(1);
     if dim == 0 {
         return;
@@ -173,4 +142,19 @@ pub(crate) fn adam_rows(
         }
         .update(step);
     });
+}
+
+/// Gradient descent over some rows of a table.
+pub(crate) fn sgd_rows(
+    step: SgdStep,
+    w: &mut [f32],
+    (rows, g): (&[u32], &[f32]),
+    mut velocity: Option<&mut [f32]>,
+) {
+    let dim = g.len() / rows.len().max(1);
+    for (&row, g) in rows.iter().zip(g.chunks_exact(dim.max(1))) {
+        let places = row as usize * dim..(row as usize + 1) * dim;
+        let velocity = velocity.as_mut().map(|all| &mut all[places.clone()]);
+        sgd(step, &mut w[places], g, velocity);
+    }
 }

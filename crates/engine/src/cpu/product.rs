@@ -3,22 +3,7 @@
 
 use rayon::prelude::*;
 
-/// Rows and columns of a product `c[m, n] (+)= a[m, k] b[k, n]`, all row-major.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Product {
-    /// Rows of the result.
-    pub m: usize,
-    /// Columns of the result.
-    pub n: usize,
-    /// Length of the sums.
-    pub k: usize,
-    /// `a` is stored as `[k, m]`.
-    pub transpose_a: bool,
-    /// `b` is stored as `[n, k]`.
-    pub transpose_b: bool,
-    /// Adds to what stands in `c` instead of replacing it.
-    pub accumulate: bool,
-}
+use crate::kernels::Product;
 
 /// A matrix inside a buffer: rows and columns may lie any distance apart.
 #[derive(Clone, Copy)]

@@ -80,7 +80,7 @@ pub(crate) fn sum_rows(x: &[f32], dim: usize, out: &mut [f32], accumulate: bool)
 }
 
 /// Sum over the middle axis of `[outer, len, inner]`.
-pub(crate) fn sum_middle(x: &[f32], len: usize, inner: usize, factor: f32, out: &mut [f32]) {
+pub(crate) fn sum_middle(x: &[f32], (len, inner): (usize, usize), factor: f32, out: &mut [f32]) {
     super::parallel::blocks(out, inner, |at, out| {
         for (row, out) in out.chunks_exact_mut(inner.max(1)).enumerate() {
             let x = &x[(at + row) * len * inner..][..len * inner];
@@ -103,7 +103,7 @@ pub(crate) fn sum_middle(x: &[f32], len: usize, inner: usize, factor: f32, out: 
 }
 
 /// The other way of [`sum_middle`]: spreads `[outer, inner]` over `[outer, len, inner]`.
-pub(crate) fn spread_middle(x: &[f32], len: usize, inner: usize, factor: f32, out: &mut [f32]) {
+pub(crate) fn spread_middle(x: &[f32], (len, inner): (usize, usize), factor: f32, out: &mut [f32]) {
     super::parallel::blocks(out, len * inner, |at, out| {
         for (row, out) in out.chunks_exact_mut((len * inner).max(1)).enumerate() {
             let x = &x[(at + row) * inner..][..inner];

@@ -1,17 +1,7 @@
 //! Copies that move axes.
 
 use super::parallel::blocks;
-
-/// Copies `rows` stretches of `len` values: from `from + i * from_stride` to `to + i * to_stride`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Stretches {
-    pub(crate) rows: usize,
-    pub(crate) len: usize,
-    pub(crate) from: usize,
-    pub(crate) from_stride: usize,
-    pub(crate) to: usize,
-    pub(crate) to_stride: usize,
-}
+use crate::kernels::Stretches;
 
 /// Copies stretches of one buffer into another.
 pub(crate) fn copy(source: &[f32], target: &mut [f32], stretches: Stretches) {
@@ -48,17 +38,4 @@ pub(crate) fn swap(
             }
         }
     });
-}
-
-impl Stretches {
-    /// The same stretches copied back.
-    pub(crate) fn reversed(self) -> Self {
-        Self {
-            from: self.to,
-            from_stride: self.to_stride,
-            to: self.from,
-            to_stride: self.from_stride,
-            ..self
-        }
-    }
 }

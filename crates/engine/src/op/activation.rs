@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::buffer::Buffer;
-use crate::cpu::activation as kernel;
 use crate::error::EngineError;
+use crate::kernels::kernels;
 use crate::tape::{Backward, Tape, Var, owned};
 use crate::tensor::Tensor;
 
@@ -52,14 +52,14 @@ impl Activated {
     ) -> Self {
         if needs_gradient && !activation.keeps_output() {
             let mut output = Buffer::scratch(result.len());
-            kernel::forward(activation, &result, &mut output);
+            kernels().activation(activation, &result, &mut output);
             return Self {
                 output: Tensor::from_buffer(shape, output),
                 activation,
                 kept: Some(Tensor::from_buffer(shape, result)),
             };
         }
-        kernel::forward_in_place(activation, &mut result);
+        kernels().activation_in_place(activation, &mut result);
         Self::done(activation, shape, result, needs_gradient)
     }
 
@@ -100,7 +100,7 @@ impl Slope {
             return gradient;
         };
         let mut gradient = owned(gradient);
-        kernel::backward(self.activation, kept.data(), &mut gradient);
+        kernels().activation_backward(self.activation, kept.data(), &mut gradient);
         Arc::new(gradient)
     }
 }
@@ -115,7 +115,7 @@ impl Tape<'_> {
             return Ok(x.clone());
         }
         let mut out = Buffer::scratch(x.data().len());
-        kernel::forward(activation, x.data(), &mut out);
+        kernels().activation(activation, x.data(), &mut out);
         let out = Tensor::from_buffer(x.shape(), out);
         let kept = if activation.keeps_output() {
             &out

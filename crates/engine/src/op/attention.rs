@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::buffer::Buffer;
-use crate::cpu::attention::{self as kernel, Attention, Inputs};
 use crate::error::{EngineError, named_shape, require, require_setting};
+use crate::kernels::{Attention, AttentionGradient, AttentionInputs, kernels};
 use crate::tape::{Backward, Tape, Var};
 use crate::tensor::Tensor;
 
@@ -83,19 +83,19 @@ impl Tape<'_> {
         let attention = check((batch, num_queries, num_keys), (dim, heads), mask)?;
         let mut out = Buffer::scratch(q.data().len());
         let mut log_sums = Buffer::scratch(batch * heads * num_queries);
-        let inputs = Inputs {
+        let inputs = AttentionInputs {
             q: q.data(),
             k: k.data(),
             v: v.data(),
         };
-        kernel::forward(&attention, inputs, &mut out, &mut log_sums);
+        kernels().attention(&attention, inputs, &mut out, &mut log_sums);
         let out = Tensor::from_buffer(q.shape(), out);
         let needs = q.needs_gradient() || k.needs_gradient() || v.needs_gradient();
         let (q, k, v, output) = (q.clone(), k.clone(), v.clone(), out.clone());
         let back = move |backward: &mut Backward<'_>, dy: Arc<Buffer>| {
-            let gradient = kernel::Backward {
+            let gradient = AttentionGradient {
                 attention: &attention,
-                inputs: Inputs {
+                inputs: AttentionInputs {
                     q: q.data(),
                     k: k.data(),
                     v: v.data(),
@@ -107,7 +107,7 @@ impl Tape<'_> {
             let mut dq = Buffer::scratch(q.data().len());
             let mut dk = Buffer::scratch(k.data().len());
             let mut dv = Buffer::scratch(v.data().len());
-            gradient.separate(&mut dq, &mut dk, &mut dv);
+            kernels().attention_backward(&gradient, &mut dq, &mut dk, &mut dv);
             backward.add(q.slot(), dq);
             backward.add(k.slot(), dk);
             backward.add(v.slot(), dv);
@@ -145,24 +145,24 @@ impl Tape<'_> {
         attention.kv_stride = packed;
         let mut out = Buffer::scratch(batch * tokens * dim);
         let mut log_sums = Buffer::scratch(batch * heads * tokens);
-        kernel::forward(
+        kernels().attention(
             &attention,
-            Inputs::packed(qkv.data(), dim),
+            AttentionInputs::packed(qkv.data(), dim),
             &mut out,
             &mut log_sums,
         );
         let out = Tensor::from_buffer(&[batch, tokens, dim], out);
         let (input, slot, output) = (qkv.tensor().clone(), qkv.slot(), out.clone());
         let back = move |backward: &mut Backward<'_>, dy: Arc<Buffer>| {
-            let gradient = kernel::Backward {
+            let gradient = AttentionGradient {
                 attention: &attention,
-                inputs: Inputs::packed(input.data(), dim),
+                inputs: AttentionInputs::packed(input.data(), dim),
                 out: output.data(),
                 log_sums: &log_sums,
                 dy: &dy,
             };
             let mut dqkv = Buffer::scratch(input.len());
-            gradient.packed(&mut dqkv, dim);
+            kernels().attention_packed_backward(&gradient, dim, &mut dqkv);
             backward.add(slot, dqkv);
         };
         Ok(self.record(out, qkv.needs_gradient(), back))

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::buffer::Buffer;
-use crate::cpu::batch_norm::{self as kernel, ChannelShape};
 use crate::error::{EngineError, require};
+use crate::kernels::{BatchNormGradient, BatchNormed, ChannelShape, kernels};
 use crate::parameters::ParamId;
 use crate::tape::{Backward, Tape, Var, owned};
 use crate::tensor::Tensor;
@@ -51,7 +51,7 @@ impl Tape<'_> {
         let parameters = self.parameters();
         let values = parameters.get(norm.weight).data();
         let stats = if self.is_training() {
-            let stats = kernel::channel_stats(shape, x.data());
+            let stats = kernels().channel_stats(shape, x.data());
             self.update_running(norm, shape, &stats);
             stats
         } else {
@@ -70,14 +70,13 @@ impl Tape<'_> {
             .map(|((&(mean, scale), w), b)| (scale * w, b - mean * scale * w))
             .collect();
         let mut y = Buffer::scratch(x.data().len());
-        kernel::apply(
+        let normed = BatchNormed {
             shape,
-            x.data(),
-            &factors,
-            residual.map(Var::data),
+            factors: &factors,
+            residual: residual.map(Var::data),
             relu,
-            &mut y,
-        );
+        };
+        kernels().batch_norm(&normed, x.data(), &mut y);
         let y = Tensor::from_buffer(x.shape(), y);
         let trains = self.trains(norm.weight) || self.trains(norm.bias);
         let needs = x.needs_gradient() || trains || residual.is_some_and(Var::needs_gradient);
@@ -88,14 +87,15 @@ impl Tape<'_> {
             // Only the way back through a ReLU changes it, but it is seldom shared.
             let mut dy = owned(dy);
             let mut dx = Buffer::scratch(input.len());
-            let gradient = kernel::Backward {
+            let gradient = BatchNormGradient {
                 shape,
                 x: input.data(),
                 weight: backward.parameters.get(norm.weight).data(),
                 output: output.as_ref().map(Tensor::data),
                 stats: &stats,
             };
-            let (dw, db): (Vec<f32>, Vec<f32>) = gradient.run(&mut dy, &mut dx).into_iter().unzip();
+            let of_channels = kernels().batch_norm_backward(&gradient, &mut dy, &mut dx);
+            let (dw, db): (Vec<f32>, Vec<f32>) = of_channels.into_iter().unzip();
             backward.add_weight(norm.weight, &dw);
             backward.add_weight(norm.bias, &db);
             backward.add(slot, dx);

@@ -1,8 +1,8 @@
 //! Convolutions over pictures; over series with a height of 1.
 
 use crate::buffer::Buffer;
-use crate::cpu::conv as kernel;
 use crate::error::{EngineError, named_shape, require_setting};
+use crate::kernels::{ConvGradient, kernels};
 use crate::op::Activation;
 use crate::op::activation::Activated;
 use crate::parameters::ParamId;
@@ -192,14 +192,8 @@ impl Tape<'_> {
         } else {
             Activation::None
         };
-        kernel::forward(
-            &shape,
-            x.data(),
-            values.data(),
-            bias_values,
-            inner,
-            &mut result,
-        );
+        let weights = (values.data(), bias_values);
+        kernels().conv2d(&shape, x.data(), weights, inner, &mut result);
         let activated = if at_once {
             Activated::done(activation, &out_shape, result, needs)
         } else {
@@ -211,11 +205,11 @@ impl Tape<'_> {
             let dy = slope.apply(gradient);
             if let Some(bias) = bias {
                 backward.weight(bias, |db, accumulate| {
-                    kernel::backward_bias(&shape, &dy, db, accumulate);
+                    kernels().conv2d_backward_bias(&shape, &dy, db, accumulate);
                 });
             }
             let mut dx = slot.map(|_| Buffer::scratch(input.len()));
-            let gradient = kernel::Backward {
+            let gradient = ConvGradient {
                 shape: &shape,
                 x: input.data(),
                 weight: backward.parameters.get(weight).data(),
@@ -223,9 +217,9 @@ impl Tape<'_> {
             };
             if backward.parameters.kind(weight).is_trained() {
                 let (dw, accumulate) = backward.gradients.dense_mut(weight);
-                gradient.run(dx.as_deref_mut(), Some((dw, accumulate)));
+                kernels().conv2d_backward(&gradient, dx.as_deref_mut(), Some((dw, accumulate)));
             } else {
-                gradient.run(dx.as_deref_mut(), None);
+                kernels().conv2d_backward(&gradient, dx.as_deref_mut(), None);
             }
             if let Some(dx) = dx {
                 backward.add(slot, dx);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::buffer::Buffer;
-use crate::cpu::elementwise as kernel;
 use crate::error::{EngineError, require_setting};
+use crate::kernels::kernels;
 use crate::tape::{Backward, Tape, Var};
 use crate::tensor::Tensor;
 
@@ -26,11 +26,11 @@ impl Tape<'_> {
         }
         let draw = self.next_draw();
         let mut y = Buffer::scratch(x.data().len());
-        kernel::dropout(x.data(), rate, draw, &mut y);
+        kernels().dropout(x.data(), rate, draw, &mut y);
         let slot = x.slot();
         let back = move |backward: &mut Backward<'_>, dy: Arc<Buffer>| {
             let mut dx = Buffer::scratch(dy.len());
-            kernel::dropout(&dy, rate, draw, &mut dx);
+            kernels().dropout(&dy, rate, draw, &mut dx);
             backward.add(slot, dx);
         };
         Ok(self.record(Tensor::from_buffer(x.shape(), y), x.needs_gradient(), back))

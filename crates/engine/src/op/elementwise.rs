@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::buffer::Buffer;
-use crate::cpu::{elementwise as kernel, math, reduce};
 use crate::error::{EngineError, require};
+use crate::kernels::{Binary, Unary, kernels};
 use crate::tape::{Backward, Tape, Var, owned};
 use crate::tensor::Tensor;
 
@@ -25,7 +25,7 @@ impl Tape<'_> {
     pub fn add(&mut self, a: &Var, b: &Var) -> Result<Var, EngineError> {
         same_shape("add", a, b)?;
         let mut out = Buffer::scratch(a.data().len());
-        kernel::add(a.data(), b.data(), &mut out);
+        kernels().binary(Binary::Add, a.data(), b.data(), &mut out);
         let (slot_a, slot_b) = (a.slot(), b.slot());
         let back = move |backward: &mut Backward<'_>, gradient: Arc<Buffer>| {
             backward.add_shared(slot_a, gradient.clone());
@@ -42,19 +42,13 @@ impl Tape<'_> {
     pub fn sub(&mut self, a: &Var, b: &Var) -> Result<Var, EngineError> {
         same_shape("sub", a, b)?;
         let mut out = Buffer::scratch(a.data().len());
-        kernel::map2(
-            a.data(),
-            b.data(),
-            &mut out,
-            #[inline(always)]
-            |a, b| a - b,
-        );
+        kernels().binary(Binary::Sub, a.data(), b.data(), &mut out);
         let (slot_a, slot_b) = (a.slot(), b.slot());
         let back = move |backward: &mut Backward<'_>, gradient: Arc<Buffer>| {
             backward.add_shared(slot_a, gradient.clone());
             if slot_b.is_some() {
                 let mut db = owned(gradient);
-                kernel::scale_in_place(&mut db, -1.0);
+                kernels().scale_in_place(&mut db, -1.0);
                 backward.add(slot_b, db);
             }
         };
@@ -69,13 +63,7 @@ impl Tape<'_> {
     pub fn mul(&mut self, a: &Var, b: &Var) -> Result<Var, EngineError> {
         same_shape("mul", a, b)?;
         let mut out = Buffer::scratch(a.data().len());
-        kernel::map2(
-            a.data(),
-            b.data(),
-            &mut out,
-            #[inline(always)]
-            |a, b| a * b,
-        );
+        kernels().binary(Binary::Mul, a.data(), b.data(), &mut out);
         let needs = a.needs_gradient() || b.needs_gradient();
         let (a, b) = (a.clone(), b.clone());
         let shape = a.shape().to_vec();
@@ -83,8 +71,7 @@ impl Tape<'_> {
             for (this, other) in [(&a, &b), (&b, &a)] {
                 if this.needs_gradient() {
                     let mut out = Buffer::scratch(gradient.len());
-                    let times = |g, other| g * other;
-                    kernel::map2(&gradient, other.data(), &mut out, times);
+                    kernels().binary(Binary::Mul, &gradient, other.data(), &mut out);
                     backward.add(this.slot(), out);
                 }
             }
@@ -109,12 +96,12 @@ impl Tape<'_> {
             || format!("the last axes of x {:?}", x.shape()),
         )?;
         let mut out = Buffer::scratch(x.data().len());
-        kernel::add_row(x.data(), row.data(), &mut out);
+        kernels().add_row(x.data(), row.data(), &mut out);
         let (slot_x, slot_row) = (x.slot(), row.slot());
         let back = move |backward: &mut Backward<'_>, gradient: Arc<Buffer>| {
             if slot_row.is_some() {
                 let mut sum = Buffer::scratch(dim);
-                reduce::sum_rows(&gradient, dim, &mut sum, false);
+                kernels().sum_rows(&gradient, dim, &mut sum, false);
                 backward.add(slot_row, sum);
             }
             backward.add_shared(slot_x, gradient);
@@ -143,19 +130,19 @@ impl Tape<'_> {
             || format!("one for each row of x {:?}", x.shape()),
         )?;
         let mut out = Buffer::scratch(x.data().len());
-        kernel::scale_rows(x.data(), factors.data(), dim, &mut out);
+        kernels().scale_rows(x.data(), factors.data(), dim, &mut out);
         let needs = x.needs_gradient() || factors.needs_gradient();
         let (x, factors) = (x.clone(), factors.clone());
         let shape = x.shape().to_vec();
         let back = move |backward: &mut Backward<'_>, gradient: Arc<Buffer>| {
             if factors.needs_gradient() {
                 let mut dots = Buffer::scratch(rows);
-                kernel::row_dots(x.data(), &gradient, dim, &mut dots);
+                kernels().row_dots(x.data(), &gradient, dim, &mut dots);
                 backward.add(factors.slot(), dots);
             }
             if x.needs_gradient() {
                 let mut dx = Buffer::scratch(gradient.len());
-                kernel::scale_rows(&gradient, factors.data(), dim, &mut dx);
+                kernels().scale_rows(&gradient, factors.data(), dim, &mut dx);
                 backward.add(x.slot(), dx);
             }
         };
@@ -167,9 +154,7 @@ impl Tape<'_> {
     /// # Errors
     /// None today; operations share the signature.
     pub fn scale(&mut self, x: &Var, factor: f32) -> Result<Var, EngineError> {
-        let f = move |x: f32| x * factor;
-        let slope = move |g: f32, _| g * factor;
-        self.unary(x, f, slope)
+        Ok(self.unary(Unary::Scale(factor), x))
     }
 
     /// `x + value`
@@ -177,13 +162,7 @@ impl Tape<'_> {
     /// # Errors
     /// None today; operations share the signature.
     pub fn add_scalar(&mut self, x: &Var, value: f32) -> Result<Var, EngineError> {
-        let f = move |x: f32| x + value;
-        self.unary(
-            x,
-            f,
-            #[inline(always)]
-            |g, _| g,
-        )
+        Ok(self.unary(Unary::AddScalar(value), x))
     }
 
     /// `e^x`
@@ -191,12 +170,7 @@ impl Tape<'_> {
     /// # Errors
     /// None today; operations share the signature.
     pub fn exp(&mut self, x: &Var) -> Result<Var, EngineError> {
-        self.unary(
-            x,
-            math::exp,
-            #[inline(always)]
-            |g, x| g * math::exp(x),
-        )
+        Ok(self.unary(Unary::Exp, x))
     }
 
     /// Natural logarithm. Zero gives minus infinity, a negative number gives none.
@@ -204,12 +178,7 @@ impl Tape<'_> {
     /// # Errors
     /// None today; operations share the signature.
     pub fn ln(&mut self, x: &Var) -> Result<Var, EngineError> {
-        self.unary(
-            x,
-            f32::ln,
-            #[inline(always)]
-            |g, x| g / x,
-        )
+        Ok(self.unary(Unary::Ln, x))
     }
 
     /// `x * x`
@@ -217,13 +186,7 @@ impl Tape<'_> {
     /// # Errors
     /// None today; operations share the signature.
     pub fn square(&mut self, x: &Var) -> Result<Var, EngineError> {
-        self.unary(
-            x,
-            #[inline(always)]
-            |x| x * x,
-            #[inline(always)]
-            |g, x| g * 2.0 * x,
-        )
+        Ok(self.unary(Unary::Square, x))
     }
 
     /// Square root. The slope at 0 is infinite.
@@ -231,12 +194,7 @@ impl Tape<'_> {
     /// # Errors
     /// None today; operations share the signature.
     pub fn sqrt(&mut self, x: &Var) -> Result<Var, EngineError> {
-        self.unary(
-            x,
-            f32::sqrt,
-            #[inline(always)]
-            |g, x| g * 0.5 / x.sqrt(),
-        )
+        Ok(self.unary(Unary::Sqrt, x))
     }
 
     /// `|x|`; its slope at 0 is 0.
@@ -244,8 +202,7 @@ impl Tape<'_> {
     /// # Errors
     /// None today; operations share the signature.
     pub fn abs(&mut self, x: &Var) -> Result<Var, EngineError> {
-        let slope = |g: f32, x: f32| if x == 0.0 { 0.0 } else { g * x.signum() };
-        self.unary(x, f32::abs, slope)
+        Ok(self.unary(Unary::Abs, x))
     }
 
     /// `ln(1 + e^x)`, without overflow.
@@ -253,50 +210,38 @@ impl Tape<'_> {
     /// # Errors
     /// None today; operations share the signature.
     pub fn softplus(&mut self, x: &Var) -> Result<Var, EngineError> {
-        let f = |x: f32| math::max(0.0, x) + math::exp(-x.abs()).ln_1p();
-        self.unary(
-            x,
-            f,
-            #[inline(always)]
-            |g, x| g * math::sigmoid(x),
-        )
+        Ok(self.unary(Unary::Softplus, x))
     }
 
-    /// Sine and cosine are needed by periodic encodings: `sin(x)`.
+    /// `sin(x)`, for periodic encodings.
     ///
     /// # Errors
     /// None today; operations share the signature.
     pub fn sin(&mut self, x: &Var) -> Result<Var, EngineError> {
-        self.unary(x, f32::sin, |g, x| g * x.cos())
+        Ok(self.unary(Unary::Sin, x))
     }
 
-    /// `cos(x)`
+    /// `cos(x)`, for periodic encodings.
     ///
     /// # Errors
     /// None today; operations share the signature.
     pub fn cos(&mut self, x: &Var) -> Result<Var, EngineError> {
-        self.unary(x, f32::cos, |g, x| -g * x.sin())
+        Ok(self.unary(Unary::Cos, x))
     }
 
-    /// `out = f(x)`, `dx = slope(dy, x)`.
-    fn unary(
-        &mut self,
-        x: &Var,
-        f: impl Fn(f32) -> f32 + Copy + Send + Sync,
-        slope: impl Fn(f32, f32) -> f32 + Copy + Send + Sync + 'static,
-    ) -> Result<Var, EngineError> {
+    fn unary(&mut self, f: Unary, x: &Var) -> Var {
         let mut out = Buffer::scratch(x.data().len());
-        kernel::map(x.data(), &mut out, f);
+        kernels().unary(f, x.data(), &mut out);
         let (input, slot) = (x.tensor().clone(), x.slot());
         let back = move |backward: &mut Backward<'_>, gradient: Arc<Buffer>| {
             let mut dx = owned(gradient);
-            kernel::map2_in_place(&mut dx, input.data(), slope);
+            kernels().unary_backward(f, input.data(), &mut dx);
             backward.add(slot, dx);
         };
-        Ok(self.record(
+        self.record(
             Tensor::from_buffer(x.shape(), out),
             x.needs_gradient(),
             back,
-        ))
+        )
     }
 }

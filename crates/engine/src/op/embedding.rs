@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::buffer::Buffer;
-use crate::cpu::embedding::{self as kernel, Use};
 use crate::error::{EngineError, require};
+use crate::kernels::{Use, kernels};
 use crate::parameters::ParamId;
 use crate::tape::{Backward, Tape, Var};
 use crate::tensor::Tensor;
@@ -33,13 +33,13 @@ impl Tape<'_> {
             || format!("as many as shape {shape:?}"),
         )?;
         let mut out = Buffer::scratch(ids.len() * dim);
-        kernel::gather(self.parameters().get(table).data(), dim, ids, &mut out);
+        kernels().gather_rows(self.parameters().get(table).data(), dim, ids, &mut out);
         let mut out_shape = shape.to_vec();
         out_shape.push(dim);
         let trains = self.trains(table);
         let uses: Vec<Use> = if trains { uses_of(ids) } else { Vec::new() };
         let back = move |backward: &mut Backward<'_>, dy: Arc<Buffer>| {
-            let (rows, values) = kernel::scatter(uses, dim, &dy);
+            let (rows, values) = kernels().scatter(uses, dim, &dy);
             backward.gradients.add_rows(table, rows, values);
         };
         Ok(self.record(Tensor::from_buffer(&out_shape, out), trains, back))
@@ -80,7 +80,7 @@ impl Tape<'_> {
         let batch = offsets.len();
         let mut out = Buffer::scratch(batch * dim);
         let values = self.parameters().get(table).data();
-        kernel::bag(values, dim, offsets, (ids, weights), &mut out);
+        kernels().bag(values, dim, offsets, (ids, weights), &mut out);
         let trains = self.trains(table);
         let uses = if trains {
             bag_uses(offsets, ids, weights)
@@ -88,7 +88,7 @@ impl Tape<'_> {
             Vec::new()
         };
         let back = move |backward: &mut Backward<'_>, dy: Arc<Buffer>| {
-            let (rows, values) = kernel::scatter(uses, dim, &dy);
+            let (rows, values) = kernels().scatter(uses, dim, &dy);
             backward.gradients.add_rows(table, rows, values);
         };
         Ok(self.record(Tensor::from_buffer(&[batch, dim], out), trains, back))

@@ -1,8 +1,8 @@
 //! The linear layer.
 
 use crate::buffer::Buffer;
-use crate::cpu::{linear as kernel, reduce};
 use crate::error::{EngineError, require};
+use crate::kernels::kernels;
 use crate::op::Activation;
 use crate::op::activation::Activated;
 use crate::parameters::ParamId;
@@ -52,7 +52,7 @@ impl Tape<'_> {
         }
         let mut result = Buffer::scratch(shape.iter().product());
         let bias_values = bias.map(|bias| parameters.get(bias).data());
-        kernel::forward(x.data(), values.data(), bias_values, in_dim, &mut result);
+        kernels().linear(x.data(), values.data(), bias_values, in_dim, &mut result);
         let trains = self.trains(weight) || bias.is_some_and(|bias| self.trains(bias));
         let needs = self.is_training() && (x.needs_gradient() || trains);
         let activated = Activated::new(activation, &shape, result, needs);
@@ -61,17 +61,17 @@ impl Tape<'_> {
         let back = move |backward: &mut Backward<'_>, gradient| {
             let dy = slope.apply(gradient);
             backward.weight(weight, |dw, accumulate| {
-                kernel::backward_weight(&dy, input.data(), out_dim, dw, accumulate);
+                kernels().linear_backward_weight(&dy, input.data(), out_dim, dw, accumulate);
             });
             if let Some(bias) = bias {
                 backward.weight(bias, |db, accumulate| {
-                    reduce::sum_rows(&dy, out_dim, db, accumulate);
+                    kernels().sum_rows(&dy, out_dim, db, accumulate);
                 });
             }
             if slot.is_some() {
                 let mut dx = Buffer::scratch(input.len());
                 let weight = backward.parameters.get(weight).data();
-                kernel::backward_input(&dy, weight, out_dim, &mut dx);
+                kernels().linear_backward_input(&dy, weight, out_dim, &mut dx);
                 backward.add(slot, dx);
             }
         };

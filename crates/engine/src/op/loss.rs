@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::buffer::Buffer;
-use crate::cpu::{elementwise, math, softmax};
 use crate::error::{EngineError, require, require_setting};
+use crate::kernels::{CrossEntropyRows, Pointwise, PointwiseLoss, kernels};
 use crate::tape::{Backward, Tape, Var, owned};
 use crate::tensor::Tensor;
 
@@ -52,40 +52,17 @@ impl Tape<'_> {
         settings: &CrossEntropy,
     ) -> Result<Var, EngineError> {
         let num_classes = check_cross_entropy(logits, targets, settings)?;
-        let smoothing = settings.label_smoothing;
-        let class_weight = |class: usize| settings.class_weights.as_ref().map_or(1.0, |w| w[class]);
-        let record_weight = |row: usize| settings.record_weights.as_ref().map_or(1.0, |w| w[row]);
         let mut gradient = Buffer::scratch(logits.data().len());
-        let (mut loss, mut total) = (0.0_f64, 0.0_f64);
-        let mut wanted = vec![0.0_f32; num_classes];
-        let rows = logits.data().chunks_exact(num_classes);
-        for (row, (x, gradient)) in rows.zip(gradient.chunks_exact_mut(num_classes)).enumerate() {
-            // `wanted[k]`: weight of -log p_k in the loss of this record.
-            let counts = match targets {
-                Targets::Classes(classes) if classes[row] == Targets::IGNORED => {
-                    gradient.fill(0.0);
-                    continue;
-                }
-                Targets::Classes(classes) => {
-                    wanted.fill(0.0);
-                    wanted[classes[row] as usize] = 1.0;
-                    class_weight(classes[row] as usize)
-                }
-                Targets::Probabilities(all) => {
-                    wanted.copy_from_slice(&all[row * num_classes..][..num_classes]);
-                    1.0
-                }
-            };
-            let weight = record_weight(row);
-            for (class, wanted) in wanted.iter_mut().enumerate() {
-                let spread = smoothing / num_classes as f32;
-                *wanted = ((1.0 - smoothing) * *wanted + spread) * class_weight(class) * weight;
-            }
-            loss += cross_entropy_row(x, &wanted, gradient);
-            total += f64::from(counts * weight);
-        }
+        let rows = CrossEntropyRows {
+            num_classes,
+            targets,
+            smoothing: settings.label_smoothing,
+            class_weights: settings.class_weights.as_deref(),
+            record_weights: settings.record_weights.as_deref(),
+        };
+        let (loss, total) = kernels().cross_entropy(&rows, logits.data(), &mut gradient);
         let scale = if total > 0.0 { 1.0 / total } else { 0.0 };
-        elementwise::scale_in_place(&mut gradient, scale as f32);
+        kernels().scale_in_place(&mut gradient, scale as f32);
         Ok(self.loss(logits, loss * scale, gradient))
     }
 
@@ -117,14 +94,12 @@ impl Tape<'_> {
                 || format!("one for each of {dim} columns"),
             )?;
         }
-        let positive = |at: usize| positive_weights.map_or(1.0, |weights| weights[at % dim]);
-        self.pointwise(OP, logits, (targets, weights), |at, x, target| {
-            let soft = |x: f32| math::max(0.0, x) + (-x.abs()).exp().ln_1p();
-            let positive = positive(at);
-            let value = target * positive * soft(-x) + (1.0 - target) * soft(x);
-            let p = 1.0 / (1.0 + (-x).exp());
-            (value, (1.0 - target) * p - target * positive * (1.0 - p))
-        })
+        self.pointwise(
+            OP,
+            Pointwise::Bce(positive_weights),
+            logits,
+            (targets, weights),
+        )
     }
 
     /// Mean squared error over all values; `weights` as in [`Tape::bce_with_logits`].
@@ -137,10 +112,7 @@ impl Tape<'_> {
         targets: &[f32],
         weights: Option<&[f32]>,
     ) -> Result<Var, EngineError> {
-        self.pointwise("mse", x, (targets, weights), |_, x, target| {
-            let error = x - target;
-            (error * error, 2.0 * error)
-        })
+        self.pointwise("mse", Pointwise::Mse, x, (targets, weights))
     }
 
     /// Mean absolute error over all values; `weights` as in [`Tape::bce_with_logits`].
@@ -153,11 +125,7 @@ impl Tape<'_> {
         targets: &[f32],
         weights: Option<&[f32]>,
     ) -> Result<Var, EngineError> {
-        self.pointwise("l1", x, (targets, weights), |_, x, target| {
-            let error = x - target;
-            let slope = if error == 0.0 { 0.0 } else { error.signum() };
-            (error.abs(), slope)
-        })
+        self.pointwise("l1", Pointwise::L1, x, (targets, weights))
     }
 
     /// PyTorch's `smooth_l1`: `error^2 / (2 beta)` below `beta`, `|error| - beta / 2` above, mean over all values;
@@ -173,23 +141,16 @@ impl Tape<'_> {
         weights: Option<&[f32]>,
     ) -> Result<Var, EngineError> {
         require_setting(beta > 0.0, "huber", "beta", beta, "a positive number")?;
-        self.pointwise("huber", x, (targets, weights), |_, x, target| {
-            let error = x - target;
-            if error.abs() < beta {
-                (0.5 * error * error / beta, error / beta)
-            } else {
-                (error.abs() - 0.5 * beta, error.signum())
-            }
-        })
+        self.pointwise("huber", Pointwise::Huber(beta), x, (targets, weights))
     }
 
-    /// Weighted mean of a loss of each value; `f(place, x, target)` gives the loss and its slope.
+    /// Weighted mean of a loss of each value.
     fn pointwise(
         &mut self,
         op: &'static str,
+        kind: Pointwise<'_>,
         x: &Var,
         (targets, weights): (&[f32], Option<&[f32]>),
-        f: impl Fn(usize, f32, f32) -> (f32, f32),
     ) -> Result<Var, EngineError> {
         let len = x.data().len();
         require(
@@ -198,8 +159,6 @@ impl Tape<'_> {
             || format!("{} targets", targets.len()),
             || format!("one for each value of x {:?}, at least one", x.shape()),
         )?;
-        // Values that share one weight.
-        let mut shared = 1;
         if let Some(weights) = weights {
             let rows = len / x.tensor().last_dim();
             let got = || format!("{} weights", weights.len());
@@ -210,19 +169,11 @@ impl Tape<'_> {
                 got,
                 expected,
             )?;
-            shared = len / weights.len();
         }
         let mut gradient = Buffer::scratch(len);
-        let mut loss = 0.0_f64;
-        let scale = 1.0 / len as f32;
-        let values = gradient.iter_mut().zip(x.data()).zip(targets);
-        for (at, ((gradient, &x), &target)) in values.enumerate() {
-            let weight = weights.map_or(1.0, |weights| weights[at / shared]);
-            let (value, slope) = f(at, x, target);
-            loss += f64::from(value * weight);
-            *gradient = slope * weight * scale;
-        }
-        Ok(self.loss(x, loss / len as f64, gradient))
+        let loss = PointwiseLoss { kind, weights };
+        let sum = kernels().pointwise_loss(&loss, x.data(), targets, &mut gradient);
+        Ok(self.loss(x, sum / len as f64, gradient))
     }
 
     /// Puts a loss with its finished gradient on the tape.
@@ -232,7 +183,7 @@ impl Tape<'_> {
             let factor = dy[0];
             let mut dx = owned(Arc::new(gradient));
             if factor != 1.0 {
-                elementwise::scale_in_place(&mut dx, factor);
+                kernels().scale_in_place(&mut dx, factor);
             }
             backward.add(slot, dx);
         };
@@ -302,20 +253,4 @@ fn check_cross_entropy(
         }
     }
     Ok(num_classes)
-}
-
-/// `-sum(wanted * log_softmax(x))` and its gradient `softmax(x) * sum(wanted) - wanted`.
-fn cross_entropy_row(x: &[f32], wanted: &[f32], gradient: &mut [f32]) -> f64 {
-    let log_sum = softmax::log_sum_exp(x);
-    let sum: f32 = wanted.iter().sum();
-    let mut loss = 0.0_f64;
-    for ((gradient, &x), &wanted) in gradient.iter_mut().zip(x).zip(wanted) {
-        let log_p = x - log_sum;
-        // A class that is not wanted may be impossible: 0 times infinity is no loss.
-        if wanted != 0.0 {
-            loss -= f64::from(wanted) * f64::from(log_p);
-        }
-        *gradient = math::exp(log_p) * sum - wanted;
-    }
-    loss
 }

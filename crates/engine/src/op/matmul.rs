@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::buffer::Buffer;
-use crate::cpu::product::{self, Product};
 use crate::error::{EngineError, require};
+use crate::kernels::{Product, kernels};
 use crate::tape::{Backward, Tape, Var};
 use crate::tensor::Tensor;
 
@@ -54,7 +54,7 @@ impl Tape<'_> {
         let (forward, shape) = check(a.shape(), b.shape(), transpose_b)?;
         let Product { n, k, .. } = forward;
         let mut y = Buffer::scratch(shape.iter().product());
-        product::batched(&mut y, a.data(), b.data(), forward);
+        kernels().matmul_batched(&mut y, a.data(), b.data(), forward);
         let needs = a.needs_gradient() || b.needs_gradient();
         let (a, b) = (a.clone(), b.clone());
         let back = move |backward: &mut Backward<'_>, dy: Arc<Buffer>| {
@@ -67,7 +67,7 @@ impl Tape<'_> {
                     ..forward
                 };
                 let mut da = Buffer::scratch(a.data().len());
-                product::batched(&mut da, &dy, b.data(), product);
+                kernels().matmul_batched(&mut da, &dy, b.data(), product);
                 backward.add(a.slot(), da);
             }
             if b.needs_gradient() {
@@ -87,7 +87,7 @@ impl Tape<'_> {
                     (a.data(), &dy)
                 };
                 let mut db = Buffer::scratch(b.data().len());
-                product::batched(&mut db, left, right, product);
+                kernels().matmul_batched(&mut db, left, right, product);
                 backward.add(b.slot(), db);
             }
         };

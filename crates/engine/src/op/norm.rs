@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use crate::buffer::Buffer;
-use crate::cpu::elementwise;
-use crate::cpu::norm::{self as kernel, GroupShape, RowNorm};
 use crate::error::{EngineError, named_shape, require, require_setting};
+use crate::kernels::{GroupNormGradient, GroupShape, RowNorm, RowNormGradient, kernels};
 use crate::parameters::ParamId;
 use crate::tape::{Backward, Tape, Var};
 use crate::tensor::Tensor;
@@ -82,26 +81,20 @@ impl Tape<'_> {
         let parameters = self.parameters();
         let mut y = Buffer::scratch(x.data().len());
         let bias_values = bias.map(|bias| parameters.get(bias).data());
-        kernel::forward(
-            norm,
-            x.data(),
-            parameters.get(weight).data(),
-            bias_values,
-            eps,
-            &mut y,
-        );
+        let values = (parameters.get(weight).data(), bias_values);
+        kernels().row_norm(norm, x.data(), values, eps, &mut y);
         let trains = self.trains(weight) || bias.is_some_and(|bias| self.trains(bias));
         let (input, slot) = (x.tensor().clone(), x.slot());
         let back = move |backward: &mut Backward<'_>, dy: Arc<Buffer>| {
             let mut dx = Buffer::scratch(input.len());
-            let gradient = kernel::Backward {
+            let gradient = RowNormGradient {
                 norm,
                 x: input.data(),
                 weight: backward.parameters.get(weight).data(),
                 dy: &dy,
                 eps,
             };
-            let (dw, db) = gradient.run(&mut dx);
+            let (dw, db) = kernels().row_norm_backward(&gradient, &mut dx);
             backward.add_weight(weight, &dw);
             if let Some(bias) = bias {
                 backward.add_weight(bias, &db);
@@ -155,13 +148,19 @@ impl Tape<'_> {
         };
         let mut y = Buffer::scratch(x.data().len());
         let values = (parameters.get(weight).data(), parameters.get(bias).data());
-        kernel::group_forward(shape, x.data(), values, eps, &mut y);
+        kernels().group_norm(shape, x.data(), values, eps, &mut y);
         let needs = x.needs_gradient() || self.trains(weight) || self.trains(bias);
         let (input, slot) = (x.tensor().clone(), x.slot());
         let back = move |backward: &mut Backward<'_>, dy: Arc<Buffer>| {
             let mut dx = Buffer::scratch(input.len());
-            let values = backward.parameters.get(weight).data();
-            let (dw, db) = kernel::group_backward(shape, input.data(), values, &dy, eps, &mut dx);
+            let gradient = GroupNormGradient {
+                shape,
+                x: input.data(),
+                weight: backward.parameters.get(weight).data(),
+                dy: &dy,
+                eps,
+            };
+            let (dw, db) = kernels().group_norm_backward(&gradient, &mut dx);
             backward.add_weight(weight, &dw);
             backward.add_weight(bias, &db);
             backward.add(slot, dx);
@@ -176,22 +175,14 @@ impl Tape<'_> {
     pub fn normalize_rows(&mut self, x: &Var) -> Result<Var, EngineError> {
         const EPS: f32 = 1e-12;
         let dim = x.tensor().last_dim();
-        let inverse = kernel::inverse_lengths(x.data(), dim, EPS);
+        let inverse = kernels().inverse_lengths(x.data(), dim, EPS);
         let mut y = Buffer::scratch(x.data().len());
-        elementwise::scale_rows(x.data(), &inverse, dim, &mut y);
+        kernels().scale_rows(x.data(), &inverse, dim, &mut y);
         let y = Tensor::from_buffer(x.shape(), y);
         let (output, slot) = (y.clone(), x.slot());
         let back = move |backward: &mut Backward<'_>, dy: Arc<Buffer>| {
-            // dx = (dy - y * dot(y, dy)) / length
-            let mut dots = Buffer::scratch(inverse.len());
-            elementwise::row_dots(output.data(), &dy, dim, &mut dots);
             let mut dx = Buffer::scratch(dy.len());
-            elementwise::scale_rows(output.data(), &dots, dim, &mut dx);
-            let minus = |along: f32, dy: f32| dy - along;
-            elementwise::map2_in_place(&mut dx, &dy, minus);
-            let across = dx;
-            let mut dx = Buffer::scratch(across.len());
-            elementwise::scale_rows(&across, &inverse, dim, &mut dx);
+            kernels().unit_rows_backward(output.data(), &dy, &inverse, &mut dx);
             backward.add(slot, dx);
         };
         Ok(self.record(y, x.needs_gradient(), back))

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::buffer::Buffer;
-use crate::cpu::{pool as kernel, reduce};
 use crate::error::{EngineError, named_shape, require};
+use crate::kernels::kernels;
 use crate::tape::{Backward, Tape, Var};
 use crate::tensor::Tensor;
 
@@ -115,11 +115,11 @@ impl Tape<'_> {
         let (shape, out_shape) = PoolShape::check("max_pool2d", x.shape(), pool)?;
         let mut y = Buffer::scratch(out_shape.iter().product());
         let mut places = vec![0_u32; y.len()];
-        kernel::max_forward(&shape, x.data(), &mut y, &mut places);
+        kernels().max_pool2d(&shape, x.data(), &mut y, &mut places);
         let (slot, len) = (x.slot(), x.data().len());
         let back = move |backward: &mut Backward<'_>, dy: Arc<Buffer>| {
             let mut dx = Buffer::scratch(len);
-            kernel::max_backward(&shape, &dy, &places, &mut dx);
+            kernels().max_pool2d_backward(&shape, &dy, &places, &mut dx);
             backward.add(slot, dx);
         };
         Ok(self.record(Tensor::from_buffer(&out_shape, y), x.needs_gradient(), back))
@@ -135,11 +135,11 @@ impl Tape<'_> {
     pub fn avg_pool2d(&mut self, x: &Var, pool: Pool2d) -> Result<Var, EngineError> {
         let (shape, out_shape) = PoolShape::check("avg_pool2d", x.shape(), pool)?;
         let mut y = Buffer::scratch(out_shape.iter().product());
-        kernel::mean_forward(&shape, x.data(), &mut y);
+        kernels().avg_pool2d(&shape, x.data(), &mut y);
         let (slot, len) = (x.slot(), x.data().len());
         let back = move |backward: &mut Backward<'_>, dy: Arc<Buffer>| {
             let mut dx = Buffer::scratch(len);
-            kernel::mean_backward(&shape, &dy, &mut dx);
+            kernels().avg_pool2d_backward(&shape, &dy, &mut dx);
             backward.add(slot, dx);
         };
         Ok(self.record(Tensor::from_buffer(&out_shape, y), x.needs_gradient(), back))
@@ -208,11 +208,11 @@ impl Tape<'_> {
             }
         }
         let mut y = Buffer::scratch(batch * dim);
-        reduce::weighted_tokens(x.data(), (tokens, dim), &factors, &mut y);
+        kernels().weighted_tokens(x.data(), (tokens, dim), &factors, &mut y);
         let (slot, len) = (x.slot(), x.data().len());
         let back = move |backward: &mut Backward<'_>, dy: Arc<Buffer>| {
             let mut dx = Buffer::scratch(len);
-            reduce::spread_tokens(&dy, (tokens, dim), &factors, &mut dx);
+            kernels().spread_tokens(&dy, (tokens, dim), &factors, &mut dx);
             backward.add(slot, dx);
         };
         Ok(self.record(

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::buffer::Buffer;
-use crate::cpu::reduce as kernel;
 use crate::error::{EngineError, require, require_setting};
+use crate::kernels::kernels;
 use crate::tape::{Backward, Tape, Var};
 use crate::tensor::Tensor;
 
@@ -29,7 +29,7 @@ impl Tape<'_> {
     }
 
     fn scaled_sum(&mut self, x: &Var, factor: f64) -> Var {
-        let total = Tensor::scalar((kernel::total(x.data()) * factor) as f32);
+        let total = Tensor::scalar((kernels().sum(x.data()) * factor) as f32);
         let (slot, len) = (x.slot(), x.data().len());
         let back = move |backward: &mut Backward<'_>, dy: Arc<Buffer>| {
             let mut dx = Buffer::scratch(len);
@@ -96,11 +96,11 @@ impl Tape<'_> {
         out_shape: &[usize],
     ) -> Var {
         let mut y = Buffer::scratch(out_shape.iter().product());
-        kernel::sum_middle(x.data(), len, inner, factor, &mut y);
+        kernels().sum_middle(x.data(), (len, inner), factor, &mut y);
         let (slot, in_len) = (x.slot(), x.data().len());
         let back = move |backward: &mut Backward<'_>, dy: Arc<Buffer>| {
             let mut dx = Buffer::scratch(in_len);
-            kernel::spread_middle(&dy, len, inner, factor, &mut dx);
+            kernels().spread_middle(&dy, (len, inner), factor, &mut dx);
             backward.add(slot, dx);
         };
         self.record(Tensor::from_buffer(out_shape, y), x.needs_gradient(), back)

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::buffer::Buffer;
-use crate::cpu::{embedding, reduce};
 use crate::error::{EngineError, require};
+use crate::kernels::kernels;
 use crate::tape::{Backward, Tape, Var};
 use crate::tensor::Tensor;
 
@@ -36,16 +36,13 @@ impl Tape<'_> {
         let dim: usize = rest.iter().product();
         let ids: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
         let mut y = Buffer::scratch(rows.len() * dim);
-        embedding::gather(x.data(), dim, &ids, &mut y);
+        kernels().gather_rows(x.data(), dim, &ids, &mut y);
         let mut shape = x.shape().to_vec();
         shape[0] = rows.len();
         let (slot, len) = (x.slot(), x.data().len());
         let back = move |backward: &mut Backward<'_>, dy: Arc<Buffer>| {
             let mut dx = Buffer::zeros(len);
-            for (dy, id) in dy.chunks_exact(dim.max(1)).zip(ids) {
-                let dx = &mut dx[id as usize * dim..][..dim];
-                dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx += dy);
-            }
+            kernels().add_to_rows(&dy, dim, &ids, &mut dx);
             backward.add(slot, dx);
         };
         Ok(self.record(Tensor::from_buffer(&shape, y), x.needs_gradient(), back))
@@ -75,20 +72,17 @@ impl Tape<'_> {
                 limit: dim,
             });
         }
-        let place = move |(row, column): (usize, &u32)| row * dim + *column as usize;
-        let picked = columns.iter().enumerate().map(place);
-        let picked: Vec<f32> = picked.map(|place| x.data()[place]).collect();
+        let mut picked = Buffer::scratch(columns.len());
+        kernels().gather_columns(x.data(), columns, &mut picked);
         let (slot, len) = (x.slot(), x.data().len());
         let columns = columns.to_vec();
         let rows = columns.len();
         let back = move |backward: &mut Backward<'_>, dy: Arc<Buffer>| {
-            let mut dx = Buffer::zeros(len);
-            for (dy, at) in dy.iter().zip(columns.iter().enumerate().map(place)) {
-                dx[at] = *dy;
-            }
+            let mut dx = Buffer::scratch(len);
+            kernels().spread_columns(&dy, &columns, &mut dx);
             backward.add(slot, dx);
         };
-        let picked = Tensor::from_buffer(&[rows], Buffer::from_vec(picked));
+        let picked = Tensor::from_buffer(&[rows], picked);
         Ok(self.record(picked, x.needs_gradient(), back))
     }
 
@@ -116,27 +110,19 @@ impl Tape<'_> {
             || format!("the shape of a {:?} or of its rows", a.shape()),
         )?;
         let dim: usize = a.shape()[1..].iter().product();
-        let mut y = Buffer::copy_of(a.data());
-        for (row, y) in y.chunks_exact_mut(dim.max(1)).enumerate() {
-            if !mask[row] {
-                y.copy_from_slice(&b.data()[if is_row { 0 } else { row * dim }..][..dim]);
-            }
-        }
+        let mut y = Buffer::scratch(a.data().len());
+        kernels().choose_rows(mask, a.data(), b.data(), &mut y);
         let (slot_a, slot_b, mask) = (a.slot(), b.slot(), mask.to_vec());
         let back = move |backward: &mut Backward<'_>, dy: Arc<Buffer>| {
             for (slot, keeps) in [(slot_a, true), (slot_b, false)] {
                 if slot.is_none() {
                     continue;
                 }
-                let mut part = Buffer::copy_of(&dy);
-                for (part, &mask) in part.chunks_exact_mut(dim.max(1)).zip(&mask) {
-                    if mask != keeps {
-                        part.fill(0.0);
-                    }
-                }
+                let mut part = Buffer::scratch(dy.len());
+                kernels().mask_rows(&mask, keeps, &dy, &mut part);
                 if !keeps && is_row {
                     let mut sum = Buffer::scratch(dim);
-                    reduce::sum_rows(&part, dim, &mut sum, false);
+                    kernels().sum_rows(&part, dim, &mut sum, false);
                     part = sum;
                 }
                 backward.add(slot, part);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::buffer::Buffer;
-use crate::cpu::shape::{self as kernel, Stretches};
 use crate::error::{EngineError, require, require_setting};
+use crate::kernels::{Stretches, kernels};
 use crate::tape::{Backward, Tape, Var};
 use crate::tensor::Tensor;
 
@@ -52,11 +52,11 @@ impl Tape<'_> {
         let mut out_shape = shape.to_vec();
         out_shape.swap(a, b);
         let mut y = Buffer::scratch(x.data().len());
-        kernel::swap(x.data(), (len_a, middle, len_b, inner), &mut y);
+        kernels().swap_axes(x.data(), (len_a, middle, len_b, inner), &mut y);
         let slot = x.slot();
         let back = move |backward: &mut Backward<'_>, dy: Arc<Buffer>| {
             let mut dx = Buffer::scratch(dy.len());
-            kernel::swap(&dy, (len_b, middle, len_a, inner), &mut dx);
+            kernels().swap_axes(&dy, (len_b, middle, len_a, inner), &mut dx);
             backward.add(slot, dx);
         };
         Ok(self.record(Tensor::from_buffer(&out_shape, y), x.needs_gradient(), back))
@@ -107,7 +107,7 @@ impl Tape<'_> {
                 to: at,
                 to_stride: row_len,
             };
-            kernel::copy(part.data(), &mut y, stretches);
+            kernels().copy(part.data(), &mut y, stretches);
             places.push((part.slot(), stretches));
             at += len;
         }
@@ -116,7 +116,7 @@ impl Tape<'_> {
             for (slot, stretches) in places {
                 if slot.is_some() {
                     let mut dx = Buffer::scratch(stretches.rows * stretches.len);
-                    kernel::copy(&dy, &mut dx, stretches.reversed());
+                    kernels().copy(&dy, &mut dx, stretches.reversed());
                     backward.add(slot, dx);
                 }
             }
@@ -158,11 +158,11 @@ impl Tape<'_> {
         let mut shape = x.shape().to_vec();
         shape[axis] = len;
         let mut y = Buffer::scratch(outer * len * inner);
-        kernel::copy(x.data(), &mut y, stretches);
+        kernels().copy(x.data(), &mut y, stretches);
         let (slot, full_len) = (x.slot(), x.data().len());
         let back = move |backward: &mut Backward<'_>, dy: Arc<Buffer>| {
             let mut dx = Buffer::zeros(full_len);
-            kernel::copy(&dy, &mut dx, stretches.reversed());
+            kernels().copy(&dy, &mut dx, stretches.reversed());
             backward.add(slot, dx);
         };
         Ok(self.record(Tensor::from_buffer(&shape, y), x.needs_gradient(), back))

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::buffer::Buffer;
-use crate::cpu::softmax as kernel;
 use crate::error::{EngineError, require};
+use crate::kernels::kernels;
 use crate::tape::{Backward, Tape, Var};
 use crate::tensor::Tensor;
 
@@ -25,12 +25,12 @@ impl Tape<'_> {
     pub fn softmax(&mut self, x: &Var) -> Result<Var, EngineError> {
         let dim = check("softmax", x)?;
         let mut y = Buffer::scratch(x.data().len());
-        kernel::forward(x.data(), dim, &mut y);
+        kernels().softmax(x.data(), dim, &mut y);
         let y = Tensor::from_buffer(x.shape(), y);
         let (output, slot) = (y.clone(), x.slot());
         let back = move |backward: &mut Backward<'_>, dy: Arc<Buffer>| {
             let mut dx = Buffer::scratch(dy.len());
-            kernel::backward(output.data(), &dy, dim, &mut dx);
+            kernels().softmax_backward(output.data(), &dy, dim, &mut dx);
             backward.add(slot, dx);
         };
         Ok(self.record(y, x.needs_gradient(), back))
@@ -43,12 +43,12 @@ impl Tape<'_> {
     pub fn log_softmax(&mut self, x: &Var) -> Result<Var, EngineError> {
         let dim = check("log_softmax", x)?;
         let mut y = Buffer::scratch(x.data().len());
-        kernel::log_forward(x.data(), dim, &mut y);
+        kernels().log_softmax(x.data(), dim, &mut y);
         let y = Tensor::from_buffer(x.shape(), y);
         let (output, slot) = (y.clone(), x.slot());
         let back = move |backward: &mut Backward<'_>, dy: Arc<Buffer>| {
             let mut dx = Buffer::scratch(dy.len());
-            kernel::log_backward(output.data(), &dy, dim, &mut dx);
+            kernels().log_softmax_backward(output.data(), &dy, dim, &mut dx);
             backward.add(slot, dx);
         };
         Ok(self.record(y, x.needs_gradient(), back))
