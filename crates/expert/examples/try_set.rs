@@ -5,9 +5,9 @@
 use std::{sync::Arc, time::Instant};
 
 use data::{Dataset, DatasetOptions, Table, Truth};
-use expert::{Context, Voice, registry};
+use expert::{Combined, Context, Judged, Voice, registry};
 use train::{Control, NoObserver};
-use schema::{Column, ExpertConfig, Modality, Role, Seed, Settings, Task};
+use schema::{Column, ExpertConfig, FittedTarget, Modality, Role, Seed, Settings, Task};
 
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -42,7 +42,11 @@ fn main() -> Fallible<()> {
         threads: 0,
         observer: &NoObserver,
         control: &Control::new(),
+        folder: None,
+        resume: false,
     };
+    let held_truth = truth.select(&held, fitted.width());
+    let (mut held_voices, mut voices) = (Vec::new(), Vec::new());
     for config in experts(&columns, settings) {
         let kind = registry::by_name(&config.kind)?;
         let start = Instant::now();
@@ -55,15 +59,41 @@ fn main() -> Fallible<()> {
         let start = Instant::now();
         let voice = full.speak(&test, test.good_rows())?;
         let speak = start.elapsed().as_secs_f64();
-        let first = expert.speak(&test, test.good_rows())?;
+        let shown = |key: &str| config.settings.get(key).map(ToString::to_string).unwrap_or_default();
         println!(
-            "{:24} {} fit {secs:6.2} s  refit {refit:6.2} s  speak {speak:6.2} s  held {:.4}  test fit {:.4}  test refit {:.4}",
+            "{:24} fit {secs:6.2} s  refit {refit:6.2} s  speak {speak:6.2} s  l2 {} rounds {}",
             config.name,
-            config.settings.get("l2").map(ToString::to_string).unwrap_or_default(),
-            score(&held_voice[0], &truth.select(&held, fitted.width())),
-            score(&first[0], &test_truth),
-            score(&voice[0], &test_truth),
+            shown("l2"),
+            shown("max_rounds"),
         );
+        let first = expert.speak(&test, test.good_rows())?;
+        let of = |voice: &Voice, truth: &Truth| {
+            let answers = Combined::from_voice(&fitted, voice);
+            score(&fitted, &answers, truth)
+        };
+        println!("    held out {}", of(&held_voice[0], &held_truth)?);
+        println!("    test     {}", of(&first[0], &test_truth)?);
+        println!("    refitted {}", of(&voice[0], &test_truth)?);
+        held_voices.extend(held_voice);
+        voices.extend(voice);
+    }
+    let start = Instant::now();
+    let stack = expert::stack::fit(&fitted, &held_truth, &held_voices, Seed(1))?;
+    println!("stack {:.2} s: {:?}", start.elapsed().as_secs_f64(), stack.stack.weights().collect::<Vec<_>>());
+    for worth in &stack.worth.voices {
+        println!("    {worth:?}");
+    }
+    for worth in &stack.worth.modalities {
+        println!("    {worth:?}");
+    }
+    let nested = Combined::from_scores(&fitted, &stack.scores, 0.0);
+    println!("    held out {}", score(&fitted, &nested, &held_truth)?);
+    let scores = stack.stack.combine(&fitted, &voices, test.good_rows().len())?;
+    let answers = Combined::from_scores(&fitted, &scores, stack.stack.half_width());
+    println!("    test     {}", score(&fitted, &answers, &test_truth)?);
+    if let Truth::Values(values) = &test_truth {
+        let inside = answers.intervals.iter().zip(values).filter(|((low, high), v)| low <= v && *v <= high);
+        println!("    in the interval {:.3}", inside.count() as f64 / values.len() as f64);
     }
     Ok(())
 }
@@ -112,19 +142,24 @@ fn experts(columns: &[Column], settings: Settings) -> Vec<ExpertConfig> {
             _ => {}
         }
     }
+    let tabular: Vec<String> =
+        columns.iter().filter(|c| c.modality.is_tabular()).map(|c| c.name.clone()).collect();
+    if !tabular.is_empty() {
+        experts.push(expert("table", "table", tabular.clone()));
+        experts.push(expert("boost", "boost", tabular));
+    }
     experts
 }
 
-fn score(voice: &Voice, truth: &Truth) -> f64 {
-    match truth {
-        Truth::Classes(classes) => {
-            let width = voice.scores.len() / classes.len();
-            let right = voice.scores.chunks(width).zip(classes).filter(|(scores, class)| {
-                let best = (0..width).max_by(|a, b| scores[*a].total_cmp(&scores[*b]));
-                best.map(|best| best as u32) == **class
-            });
-            right.count() as f64 / classes.len() as f64
-        }
-        _ => f64::NAN,
+fn score(target: &FittedTarget, answers: &Combined, truth: &Truth) -> Fallible<String> {
+    let judged = Judged::new(target, truth);
+    let metrics = match target.task {
+        Task::Regression => ["mae", "r2"],
+        _ => ["accuracy", "log_loss"],
+    };
+    let mut text = String::new();
+    for metric in metrics {
+        text += &format!("{metric} {:.4}  ", judged.value(answers, metric)?);
     }
+    Ok(text)
 }

@@ -14,14 +14,10 @@ pub struct Situation<'a> {
     pub task: Task,
     /// Records to fit on, held-out ones included.
     pub num_records: usize,
-    /// Width of the model's output: classes, labels or 1.
-    pub width: usize,
-    /// Median of the longer side of each image column's pictures, in pixels, by column name.
-    pub picture_px: &'a [(String, usize)],
 }
 
 /// The experts for a situation, cheapest first.
-pub fn recipe(situation: &Situation) -> Vec<ExpertConfig> {
+pub fn recipe(situation: &Situation<'_>) -> Vec<ExpertConfig> {
     let mut experts = Vec::new();
     for column in columns_of(situation, |modality| modality == Modality::Text) {
         experts.push(expert("text_ngram", &column.name, &[column], Settings::new()));
@@ -41,7 +37,7 @@ pub fn recipe(situation: &Situation) -> Vec<ExpertConfig> {
 }
 
 /// One joint network of every input and nothing else.
-pub fn joint_alone(situation: &Situation) -> Vec<ExpertConfig> {
+pub fn joint_alone(situation: &Situation<'_>) -> Vec<ExpertConfig> {
     vec![joint(situation)]
 }
 
@@ -56,7 +52,7 @@ fn expert(kind: &str, name: &str, columns: &[&Column], settings: Settings) -> Ex
 
 /// A network learns what n-grams and picture features cannot; with few records of a numeric target it only adds
 /// noise (measured on 321 records with four photos: the stack was better without).
-fn wants_network(situation: &Situation) -> bool {
+fn wants_network(situation: &Situation<'_>) -> bool {
     const FEWEST_FOR_VALUES: usize = 1_000;
     const FEWEST_FOR_CLASSES: usize = 200;
     const FEWEST_TEXTS: usize = 20_000;
@@ -72,7 +68,7 @@ fn wants_network(situation: &Situation) -> bool {
         && (has_picture || kinds > 1 || situation.num_records >= FEWEST_TEXTS)
 }
 
-fn joint(situation: &Situation) -> ExpertConfig {
+fn joint(situation: &Situation<'_>) -> ExpertConfig {
     let columns: Vec<&Column> = situation.columns.iter().collect();
     let name = if columns.len() == 1 { format!("{}_network", columns[0].name) } else { "joint".to_owned() };
     expert("network", &name, &columns, Settings::new())
@@ -88,7 +84,7 @@ mod tests {
     }
 
     fn kinds(columns: &[Column], task: Task, num_records: usize) -> Vec<String> {
-        let situation = Situation { columns, task, num_records, width: 3, picture_px: &[] };
+        let situation = Situation { columns, task, num_records };
         recipe(&situation).into_iter().map(|expert| expert.kind).collect()
     }
 

@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Instant};
 
 use data::Dataset;
+use nn::NetworkPlan;
 use schema::{ExpertConfig, FittedTarget, Pack};
 use serde::{Deserialize, Serialize};
-use train::{Event, StoppedBy};
+use train::{Event, FitResult, StoppedBy};
 
 use crate::{
     Combined, Context, Expert, ExpertError, FittedStack, Voice, registry,
@@ -58,6 +59,9 @@ pub struct PartTime {
     pub refit_secs: f64,
     /// Number of its parameters.
     pub num_parameters: usize,
+    /// The parts of a network; `None` for other kinds.
+    #[serde(skip)]
+    pub plan: Option<NetworkPlan>,
 }
 
 /// A fitted ensemble and what was learned on the way.
@@ -73,6 +77,8 @@ pub struct EnsembleFit {
     pub configs: Vec<ExpertConfig>,
     /// Time of each expert.
     pub times: Vec<PartTime>,
+    /// How the training of each network went, by the name of its expert.
+    pub trainings: Vec<(String, FitResult)>,
     /// Experts that were left out, with the reason.
     pub left_out: Vec<(String, String)>,
     /// Why training ended before it was done, if it did.
@@ -87,6 +93,7 @@ pub fn fit(plan: &EnsemblePlan, context: &Context<'_>) -> Result<EnsembleFit, Ex
     let mut members = Vec::new();
     let mut configs = Vec::new();
     let mut times: Vec<PartTime> = Vec::new();
+    let mut trainings = Vec::new();
     let mut left_out = Vec::new();
     let mut stopped_by = None;
     for config in &plan.experts {
@@ -118,7 +125,9 @@ pub fn fit(plan: &EnsemblePlan, context: &Context<'_>) -> Result<EnsembleFit, Ex
             fit_secs,
             refit_secs: 0.0,
             num_parameters: expert.num_parameters(),
+            plan: expert.plan(),
         });
+        trainings.extend(expert.training().map(|training| (config.name.clone(), training.clone())));
         configs.push(config.clone());
         members.push(Member { config, expert });
     }
@@ -132,7 +141,7 @@ pub fn fit(plan: &EnsemblePlan, context: &Context<'_>) -> Result<EnsembleFit, Ex
     refit(&mut members, &stack.stack, plan, context, &mut times)?;
     let ensemble =
         Ensemble { target: context.target.clone(), members, stack: stack.stack.clone() };
-    Ok(EnsembleFit { ensemble, hidings, stack, configs, times, left_out, stopped_by })
+    Ok(EnsembleFit { ensemble, hidings, stack, configs, times, trainings, left_out, stopped_by })
 }
 
 /// What the voices say about the held-out rows as they are, and with each set of inputs hidden that is worth knowing:

@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use data::{Dataset, Truth};
+use nn::NetworkPlan;
 use schema::{Column, ExpertConfig, FittedTarget, Modality, Pack, Problem, Seed, Settings, Task};
 
 use train::{Control, FitResult, Observer};
@@ -50,6 +51,15 @@ pub struct Voice {
     pub scores: Vec<f32>,
 }
 
+/// How large an expert is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Size {
+    /// Its parts with their trained values.
+    pub plan: NetworkPlan,
+    /// Memory of a training step in bytes; activations are an estimate.
+    pub memory_bytes: usize,
+}
+
 /// A fitted expert.
 pub trait Expert: Send + Sync {
     /// Its kind, as it stands in the registry.
@@ -69,6 +79,11 @@ pub trait Expert: Send + Sync {
 
     /// Number of fitted numbers.
     fn num_parameters(&self) -> usize;
+
+    /// The parts of a network; `None` for other kinds.
+    fn plan(&self) -> Option<NetworkPlan> {
+        None
+    }
 
     /// How the training of a network went; `None` for other kinds.
     fn training(&self) -> Option<&FitResult> {
@@ -118,6 +133,19 @@ pub trait Kind: Sync {
         let mut settings = self.default_settings();
         settings.extend(config.settings.clone());
         Ok(ExpertConfig { settings, ..config.clone() })
+    }
+
+    /// How large it will be, for kinds that know before they are fitted.
+    ///
+    /// # Errors
+    /// If settings or columns are wrong.
+    fn size(
+        &self,
+        _config: &ExpertConfig,
+        _context: &Context<'_>,
+        _rows: &[usize],
+    ) -> Result<Option<Size>, ExpertError> {
+        Ok(None)
     }
 
     /// Whether it is quick enough to be fitted again on all records once the stack is known.

@@ -19,6 +19,7 @@ mod pack;
 pub mod registry;
 pub mod softmax_regression;
 pub mod stack;
+pub mod table;
 mod tabular;
 pub mod text_ngram;
 
@@ -28,4 +29,4 @@ pub use error::ExpertError;
 pub use judge::Judged;
 pub use registry::by_name;
 pub use stack::{FittedStack, StackFit};
-pub use expert::{Aim, Context, Expert, Kind, Voice};
+pub use expert::{Aim, Context, Expert, Kind, Size, Voice};

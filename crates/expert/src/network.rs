@@ -6,7 +6,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use data::{Dataset, Fitted, Loader, LoaderConfig, LoaderTarget};
-use nn::{InputInfo, InputWidth, Network, NetworkConfig};
+use nn::{InputInfo, InputWidth, Network, NetworkConfig, NetworkPlan};
 use schema::{
     Column, ExpertConfig, FittedTarget, Modality, Pack, Preparation, Problem, Seed, Settings, Task,
 };
@@ -14,13 +14,13 @@ use serde::{Deserialize, Serialize};
 use train::{FitContext, FitResult, StoppedBy, TrainerConfig};
 
 use crate::{
-    Context, Expert, ExpertError, Kind, Voice,
+    Context, Expert, ExpertError, Kind, Size, Voice,
     expert::{check_inputs, positions},
     pack::Parts,
 };
 
 /// The `network` kind.
-pub struct NetworkKind;
+pub(crate) struct NetworkKind;
 
 /// Settings of a network, parsed.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,9 +48,6 @@ struct Description {
 
 /// Records in a batch when a network only speaks.
 const SPEAK_BATCH: usize = 128;
-/// A last batch of fewer records would make batch statistics a matter of luck.
-const LEAST_LAST_BATCH: usize = 8;
-
 impl Parsed {
     fn of(config: &ExpertConfig) -> Result<Self, ExpertError> {
         let wrong = |problems| ExpertError::Config { expert: config.name.clone(), problems };
@@ -135,6 +132,18 @@ impl Kind for NetworkKind {
 
     fn is_cheap(&self) -> bool {
         false
+    }
+
+    fn size(
+        &self,
+        config: &ExpertConfig,
+        context: &Context<'_>,
+        rows: &[usize],
+    ) -> Result<Option<Size>, ExpertError> {
+        let parsed = Parsed::of(config)?;
+        let network = Job::new(config, &parsed, context, rows)?.network;
+        let memory = network.memory(parsed.trainer.batch_size);
+        Ok(Some(Size { plan: network.plan(), memory_bytes: memory.total_bytes() }))
     }
 
     fn image_sizes(&self, config: &ExpertConfig) -> Result<Vec<usize>, ExpertError> {
@@ -277,15 +286,7 @@ impl Job {
         }
         let seed = seed_of(config, context);
         let network = Network::build(&parsed.network, &infos, context.target, seed.named("weights"))?;
-        let loader_config = LoaderConfig {
-            batch_size: parsed.trainer.batch_size,
-            shuffle: true,
-            augment: parsed.trainer.augment,
-            seed: seed.named("loader"),
-            threads: loader_threads(context, &infos),
-            drop_last_below: LEAST_LAST_BATCH,
-            ..LoaderConfig::default()
-        };
+        let loader_config = parsed.trainer.train_loader(seed.named("loader"), loader_threads(context, &infos));
         let train = Loader::new(
             Arc::clone(context.dataset),
             rows,
@@ -355,6 +356,10 @@ impl Expert for NetworkExpert {
 
     fn num_parameters(&self) -> usize {
         self.network.parameters.num_values()
+    }
+
+    fn plan(&self) -> Option<NetworkPlan> {
+        Some(self.network.plan())
     }
 
     fn training(&self) -> Option<&FitResult> {

@@ -2,11 +2,11 @@
 
 use crate::{
     ExpertError, Kind, boost::BoostKind, image_feature::ImageFeatureKind, network::NetworkKind,
-    text_ngram::TextNgramKind,
+    table::TableKind, text_ngram::TextNgramKind,
 };
 
 /// Every kind, cheapest first.
-pub const KINDS: &[&dyn Kind] = &[&TextNgramKind, &BoostKind, &ImageFeatureKind, &NetworkKind];
+pub const KINDS: &[&dyn Kind] = &[&TextNgramKind, &TableKind, &BoostKind, &ImageFeatureKind, &NetworkKind];
 
 /// The kind of a name.
 ///
