@@ -34,4 +34,4 @@ pub use parse::{is_missing_word, number_name, parse_date, parse_number};
 pub use picture::{PictureError, decode_picture, resize_picture};
 pub use source::FORMATS;
 pub use table::{BadRow, CellRef, Table};
-pub use target::{Truth, fit_target, truth};
+pub use target::{Truth, fit_target, truth, weights};

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex,
         mpsc::{Receiver, Sender, channel},
@@ -173,7 +174,7 @@ struct Job {
     epoch: u64,
     place: usize,
     rows: Vec<usize>,
-    answer: Sender<(usize, Batch)>,
+    answer: Sender<(usize, Option<Batch>)>,
 }
 
 /// Gives the batches of epoch after epoch.
@@ -306,7 +307,7 @@ impl Drop for Loader {
         // Workers end when the queue does.
         self.jobs = None;
         for worker in self.workers.drain(..) {
-            // A worker that panicked has nothing more to give; its batch is made by the asker.
+            // Workers catch their panics, so there is nothing to be told.
             let _ = worker.join();
         }
     }
@@ -319,7 +320,8 @@ fn work(queue: &Mutex<Receiver<Job>>, source: &Source) {
             Err(_) => return,
         };
         let Ok(job) = job else { return };
-        let batch = source.batch(job.epoch, job.rows);
+        // A panic is a fault of ours; the asker makes the batch again and panics in its own thread, where it is seen.
+        let batch = catch_unwind(AssertUnwindSafe(|| source.batch(job.epoch, job.rows))).ok();
         // Nobody waits for it where an epoch was left early.
         let _ = job.answer.send((job.place, batch));
     }
@@ -333,9 +335,9 @@ pub struct Epoch<'a> {
     next: usize,
     asked: usize,
     end: usize,
-    sender: Sender<(usize, Batch)>,
-    answers: Receiver<(usize, Batch)>,
-    early: BTreeMap<usize, Batch>,
+    sender: Sender<(usize, Option<Batch>)>,
+    answers: Receiver<(usize, Option<Batch>)>,
+    early: BTreeMap<usize, Option<Batch>>,
 }
 
 impl Epoch<'_> {
@@ -377,20 +379,21 @@ impl Iterator for Epoch<'_> {
         let place = self.next;
         let working = self.ask();
         self.next += 1;
-        if !working {
-            return Some(self.loader.source.batch(self.epoch, self.rows(place)));
-        }
-        loop {
+        while working {
             if let Some(batch) = self.early.remove(&place) {
-                return Some(batch);
+                match batch {
+                    Some(batch) => return Some(batch),
+                    None => break,
+                }
             }
             match self.answers.recv() {
                 Ok((at, batch)) => {
                     self.early.insert(at, batch);
                 }
-                Err(_) => return Some(self.loader.source.batch(self.epoch, self.rows(place))),
+                Err(_) => break,
             }
         }
+        Some(self.loader.source.batch(self.epoch, self.rows(place)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

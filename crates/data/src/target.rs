@@ -153,6 +153,32 @@ pub fn truth(table: &Table, rows: &[usize], target: &FittedTarget) -> Result<Tru
     }
 }
 
+/// Weight of every record of a table in the loss; 1 where the cell is missing.
+///
+/// # Errors
+/// [`DataError::NoColumn`]; [`DataError::BadCell`] for a weight that is no finite number of at least 0.
+pub fn weights(table: &Table, column: &str) -> Result<Vec<f32>, DataError> {
+    let col = table.require(column)?;
+    (0..table.num_records())
+        .map(|row| {
+            let bad = |got: String| DataError::BadCell {
+                table: table.name_of(row).to_owned(),
+                line: table.line(row),
+                column: column.to_owned(),
+                reason_code: "bad_weight",
+                text: format!("expected a weight of at least 0, or empty for 1, got \"{got}\""),
+            };
+            match value_of(table, row, col) {
+                Ok(weight) if weight.is_nan() => Ok(1.0),
+                Ok(weight) if (0.0..=f64::from(f32::MAX)).contains(&weight) => Ok(weight as f32),
+                Ok(weight) => Err(bad(number_name(weight))),
+                Err(DataError::BadTarget { got, .. }) => Err(bad(got)),
+                Err(other) => Err(other),
+            }
+        })
+        .collect()
+}
+
 /// Name of the class in a cell. The word "none" is a class here: a target says so more often than it is missing.
 pub(crate) fn label_of(cell: CellRef<'_>) -> Option<Cow<'_, str>> {
     match cell {
@@ -413,6 +439,24 @@ mod tests {
             };
             assert_eq!(found, got);
         }
+    }
+
+    #[test]
+    fn weights_are_one_where_missing_and_never_negative() {
+        assert_eq!(
+            weights(&table(&["0", "2.5", "NA"]), "y").unwrap(),
+            [0.0, 2.5, 1.0]
+        );
+        for cell in ["-1", "heavy"] {
+            let error = weights(&table(&["1", cell]), "y").unwrap_err();
+            assert_eq!(
+                schema::Problem::from(error).to_string(),
+                format!(
+                    "records:2, column \"y\": expected a weight of at least 0, or empty for 1, got \"{cell}\""
+                )
+            );
+        }
+        assert!(weights(&table(&["1e300"]), "y").is_err());
     }
 
     #[test]

@@ -69,7 +69,8 @@ impl FittedNumber {
         } else {
             value
         };
-        let scaled = value / self.deviation - self.mean / self.deviation;
+        // Halves: the distance between two doubles may be more than the largest double.
+        let scaled = (value / 2.0 - self.mean / 2.0) / self.deviation * 2.0;
         scaled.clamp(-MAX_DEVIATIONS, MAX_DEVIATIONS) as f32
     }
 
@@ -86,7 +87,7 @@ impl FittedNumber {
             };
             out[0] = self.standardise(value);
             for (bin, edges) in out[1..].iter_mut().zip(self.edges.windows(2)) {
-                // Halves: the distance between two doubles may be more than the largest double.
+                // Halves as above.
                 let through = (value / 2.0 - edges[0] / 2.0) / (edges[1] / 2.0 - edges[0] / 2.0);
                 *bin = through.clamp(0.0, 1.0) as f32;
             }
@@ -163,14 +164,18 @@ mod tests {
 
     #[test]
     fn the_largest_doubles_stay_finite() {
-        let fitted = fit(&[f64::MAX, -f64::MAX, 0.0], 3);
-        for number in [f64::MAX, -f64::MAX, 0.0, f64::MIN_POSITIVE] {
-            assert!(
-                values(&fitted, number)
-                    .iter()
-                    .all(|value| value.is_finite()),
-                "{number}"
-            );
+        let (large, small) = (f64::MAX, f64::MIN_POSITIVE);
+        for fitted in [
+            fit(&[large, -large, 0.0], 3),
+            fit(&[0.0, small, 2.0 * small], 3),
+        ] {
+            for number in [large, -large, 0.0, small] {
+                let values = values(&fitted, number);
+                assert!(
+                    values.iter().all(|value| value.is_finite()),
+                    "{number} {values:?}"
+                );
+            }
         }
     }
 }

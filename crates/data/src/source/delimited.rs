@@ -17,6 +17,13 @@ pub(crate) fn open(path: &Path, delimiter: u8) -> Result<Table, DataError> {
     };
     let mut input = BufReader::with_capacity(1 << 16, File::open(path).map_err(read_error)?);
     let start = input.fill_buf().map_err(read_error)?;
+    if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {
+        let what = "it is UTF-16 text; save it as UTF-8".to_owned();
+        return Err(DataError::Malformed {
+            path: path.to_owned(),
+            what,
+        });
+    }
     let header = start
         .split(|byte| *byte == b'\n')
         .next()
@@ -194,6 +201,11 @@ mod tests {
             "{ragged}"
         );
         assert!(text("a.csv", b"x,y,x\n1,2,3\n").ends_with("are named \"x\""));
+        let foreign = text("a.csv", b"\xff\xfea\0");
+        assert!(
+            foreign.ends_with("is damaged: it is UTF-16 text; save it as UTF-8"),
+            "{foreign}"
+        );
         let unknown = text("a.xlsx", b"");
         assert!(
             unknown.contains("expected a table: .csv, .tsv, .jsonl, .ndjson, .parquet, .pq"),

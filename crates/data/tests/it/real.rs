@@ -2,8 +2,11 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Instant};
 
-use data::{Dataset, DatasetOptions, Table, fit_target, inspect, split, truth};
-use schema::{Modality, Role, Seed, Task};
+use data::{
+    Dataset, DatasetOptions, Fitted, ImageAugment, Loader, LoaderConfig, LoaderTarget, Table,
+    fit_target, inspect, split, truth,
+};
+use schema::{Modality, Preparation, Role, Seed, Task};
 
 /// The training table of a set.
 fn open(set: &str) -> Option<Table> {
@@ -213,6 +216,67 @@ fn fashion_products_is_decoded() {
         assert_eq!(dataset.good_rows().len(), num);
         eprintln!(
             "{num} photos to {image_sizes:?} with {threads} threads: {:.2?}",
+            now.elapsed()
+        );
+    }
+}
+
+#[test]
+#[ignore = "slow: prints seconds of an epoch"]
+fn fashion_products_goes_through_a_loader() {
+    let Some(train) = open("fashion_products") else {
+        return;
+    };
+    let table = Arc::new(train);
+    let inputs = inspect(&table, Some("article_type"), &BTreeMap::new())
+        .unwrap()
+        .inputs_named(&["image", "title_masked"])
+        .unwrap();
+    let options = DatasetOptions {
+        image_sizes: vec![64],
+        ..Default::default()
+    };
+    let dataset = Arc::new(Dataset::open(Arc::clone(&table), &inputs, &options).unwrap());
+    let rows = dataset.good_rows().to_vec();
+    let forms = [
+        Preparation::Pixels {
+            size_px: 64,
+            normalise: true,
+        },
+        Preparation::Ngrams {
+            buckets: 65_536,
+            min_records: 2,
+        },
+    ];
+    let mut fitted = Vec::new();
+    for (col, form) in forms.iter().enumerate() {
+        let now = Instant::now();
+        fitted.push((col, Fitted::fit(form, &dataset, col, &rows).unwrap()));
+        eprintln!("fit {form:?}: {:.2?}", now.elapsed());
+    }
+    for (threads, augment) in [
+        (0, None),
+        (0, Some(ImageAugment::default())),
+        (2, Some(ImageAugment::default())),
+    ] {
+        let config = LoaderConfig {
+            shuffle: true,
+            threads,
+            augment,
+            ..LoaderConfig::default()
+        };
+        let loader = Loader::new(
+            Arc::clone(&dataset),
+            &rows,
+            fitted.clone(),
+            LoaderTarget::none(),
+            config,
+        );
+        let now = Instant::now();
+        let num: usize = loader.unwrap().epoch(0).map(|batch| batch.size()).sum();
+        eprintln!(
+            "{num} records, {threads} threads, augment {}: {:.2?}",
+            augment.is_some(),
             now.elapsed()
         );
     }
