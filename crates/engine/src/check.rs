@@ -147,3 +147,39 @@ pub fn random_tensor(shape: &[usize], seed: u64) -> Tensor {
     }
     tensor
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_gradient_is_found() {
+        let inputs = [random_tensor(&[3, 4], 1)];
+        let twice_as_steep = |tape: &mut Tape<'_>, x: &[Var]| {
+            let slot = x[0].slot();
+            let back = move |backward: &mut crate::tape::Backward<'_>, dy: std::sync::Arc<_>| {
+                backward.add_shared(slot, std::sync::Arc::clone(&dy));
+                backward.add_shared(slot, dy);
+            };
+            Ok(tape.record(x[0].tensor().clone(), true, back))
+        };
+        let result = gradients(&Parameters::new(), &inputs, 1e-2, twice_as_steep);
+        assert!(
+            matches!(result, Err(CheckError::Slope { .. })),
+            "{result:?}"
+        );
+    }
+
+    #[test]
+    fn a_lost_gradient_is_found() {
+        let inputs = [random_tensor(&[3], 1), random_tensor(&[3], 2)];
+        let result = gradients(&Parameters::new(), &inputs, 1e-2, |tape, x| {
+            let lost = tape.constant(x[1].tensor().clone());
+            tape.add(&x[0], &lost)
+        });
+        assert!(
+            matches!(result, Err(CheckError::Slope { .. })),
+            "{result:?}"
+        );
+    }
+}

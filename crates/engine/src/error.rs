@@ -134,3 +134,29 @@ pub(crate) fn require_setting(
         expected,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_says_where_and_both_sides() {
+        let error = EngineError::Shape {
+            op: "linear",
+            got: "x [2, 5]".to_owned(),
+            expected: "[.., I=3]".to_owned(),
+        };
+        let problem = schema::Problem::from(error);
+        assert_eq!(
+            problem.to_string(),
+            "linear: shapes do not fit: expected [.., I=3], got x [2, 5]"
+        );
+        assert_eq!(problem.exit_code(), 3);
+    }
+
+    #[test]
+    fn axes_are_named_when_their_number_fits() {
+        assert_eq!(named_shape(&["B", "D"], &[2, 5]), "[B=2, D=5]");
+        assert_eq!(named_shape(&["B", "D"], &[2]), "[2]");
+    }
+}

@@ -27,7 +27,8 @@
 //! ```
 //!
 //! A shape that does not fit is an [`EngineError`], never a panic. A [`Var`] belongs to the tape that made it.
-//! The same inputs give the same bits for any number of rayon threads.
+//! The same inputs give the same bits for any number of rayon threads. Run a training inside a rayon pool
+//! (`ThreadPool::install`, `rayon::scope`): from outside, every operation wakes the pool anew.
 
 mod error;
 mod random;

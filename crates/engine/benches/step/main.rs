@@ -3,6 +3,12 @@
 //! `cargo bench -p multifuse-engine` prints one line for each; `-- NAME SECONDS` runs those whose name contains NAME
 //! for SECONDS each. Random weights and inputs: what is measured does not depend on the values.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench prints its result and has nobody to report a mistake to"
+)]
+
 mod net;
 mod networks;
 

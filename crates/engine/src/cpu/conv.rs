@@ -371,6 +371,7 @@ impl ConvGradient<'_> {
         View::rows(&self.dy[at..], shape.out_plane())
     }
 
+    /// Gradient of one group of the input of the pictures of a task.
     fn input_group(
         &self,
         task: &mut Task<'_>,
@@ -385,61 +386,41 @@ impl ConvGradient<'_> {
             // such slice at a time.
             unsafe { dx.range(at, shape.in_group()) }
         };
-        let weight = View::rows(weight, shape.rows()).transposed();
-        let channels = shape.out_channels / shape.groups;
         // Lines overlap in their inputs, so if they come in several chunks the sum must start from zeros.
         let in_chunks = task.plan.lines < shape.out_height;
-        if in_chunks && !task.is_direct() {
+        let is_direct = task.is_direct();
+        let is_trivial = task.phases.is_trivial();
+        if in_chunks && !is_direct {
             task.split.fill(0.0);
-            if task.phases.is_trivial() {
+            if is_trivial {
                 task.pictures
                     .clone()
                     .for_each(|picture| dx_of(picture).fill(0.0));
             }
         }
         for lines in task.chunks() {
-            let dy = self.dy_view(task, gathered, group, &lines);
-            let pixels = task.pixels(&lines);
-            let target = if task.is_direct() {
-                dx_of(task.pictures.start).as_mut_ptr()
-            } else {
-                task.matrix.as_mut_ptr()
-            };
-            let target = Target {
-                start: target,
-                row_stride: pixels,
-                accumulate: false,
-            };
-            // SAFETY: the matrix, or the picture which is one, holds all rows.
-            unsafe {
-                strided(
-                    (shape.rows(), pixels, channels),
-                    target,
-                    weight,
-                    dy,
-                    1.0,
-                    SERIAL,
-                )
-            };
-            if task.is_direct() {
+            if is_direct {
+                let dx = dx_of(task.pictures.start);
+                self.input_matrix(task, weight, (gathered, group, &lines), dx);
                 continue;
             }
+            let mut matrix = std::mem::replace(&mut task.matrix, Buffer::scratch(0));
+            self.input_matrix(task, weight, (gathered, group, &lines), &mut matrix);
             for (index, picture) in task.pictures.clone().enumerate() {
                 let stretch = task.stretch(index, &lines);
                 let len = task.split_len();
-                let input = if task.phases.is_trivial() {
-                    dx_of(picture)
-                } else {
-                    &mut task.split[index * len..][..len]
+                let input = match is_trivial {
+                    true => dx_of(picture),
+                    false => &mut task.split[index * len..][..len],
                 };
-                let matrix = &mut task.matrix;
                 simd::run(
                     #[inline(always)]
-                    || stretch.fold(matrix, input, in_chunks),
+                    || stretch.fold(&mut matrix, input, in_chunks),
                 );
             }
+            task.matrix = matrix;
         }
-        if !task.phases.is_trivial() {
+        if !is_trivial {
             let len = task.split_len();
             for (split, picture) in task.split.chunks_exact(len).zip(task.pictures.clone()) {
                 let dx = dx_of(picture);
@@ -449,6 +430,29 @@ impl ConvGradient<'_> {
                 );
             }
         }
+    }
+
+    /// The gradient of the unfolded matrix, `[rows, pixels]`: `weight^T dy`.
+    fn input_matrix(
+        &self,
+        task: &Task<'_>,
+        weight: &[f32],
+        (gathered, group, lines): (&[f32], usize, &Range<usize>),
+        matrix: &mut [f32],
+    ) {
+        let shape = self.shape;
+        let dy = self.dy_view(task, gathered, group, lines);
+        let weight = View::rows(weight, shape.rows()).transposed();
+        let pixels = task.pixels(lines);
+        assert!(matrix.len() >= shape.rows() * pixels, "unfolded matrix");
+        let target = Target {
+            start: matrix.as_mut_ptr(),
+            row_stride: pixels,
+            accumulate: false,
+        };
+        let dims = (shape.rows(), pixels, shape.out_channels / shape.groups);
+        // SAFETY: `matrix` is borrowed exclusively and holds all rows by the assertion.
+        unsafe { strided(dims, target, weight, dy, 1.0, SERIAL) };
     }
 }
 

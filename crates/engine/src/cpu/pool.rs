@@ -87,8 +87,8 @@ fn largest_of_four(shape: &PoolShape, x: &[f32], y: &mut [f32], places: &mut [u3
                     let (mut best, mut best_at) = (upper[0], at);
                     let below = at + width as u32;
                     for (x, at) in [(upper[1], at + 1), (lower[0], below), (lower[1], below + 1)] {
-                        // A comparison with what is no number is false, so that wins and stays.
-                        let wins = !(x <= best) && !best.is_nan();
+                        // What is no number wins and stays.
+                        let wins = (x > best || x.is_nan()) && !best.is_nan();
                         best = if wins { x } else { best };
                         best_at = if wins { at } else { best_at };
                     }

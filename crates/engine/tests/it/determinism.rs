@@ -59,6 +59,7 @@ struct Net {
     qkv: ParamId,
     norm: [ParamId; 2],
     conv: ParamId,
+    second_conv: ParamId,
     batch_norm: BatchNorm,
     image: ParamId,
     bias: ParamId,
@@ -91,6 +92,7 @@ fn net() -> Net {
         add("norm.bias", bias, &[DIM]),
     ];
     let conv = add("conv", weight, &[16, 3, 3, 3]);
+    let second_conv = add("second_conv", weight, &[16, 16, 3, 3]);
     let batch_norm = BatchNorm {
         weight: add("bn.weight", bias, &[16]),
         bias: add("bn.bias", bias, &[16]),
@@ -99,7 +101,7 @@ fn net() -> Net {
         eps: 1e-5,
         momentum: 0.1,
     };
-    let image = add("image", weight, &[DIM, 16 * 16 * 16]);
+    let image = add("image", weight, &[DIM, 16 * 8 * 8]);
     let bias = add("bias", bias, &[DIM]);
     let head = add("head", weight, &[5, DIM]);
     Net {
@@ -108,6 +110,7 @@ fn net() -> Net {
         qkv,
         norm,
         conv,
+        second_conv,
         batch_norm,
         image,
         bias,
@@ -138,7 +141,11 @@ fn loss(net: &Net, tape: &mut Tape<'_>, step: u64) -> Var {
         .unwrap();
     let y = tape.batch_norm(&y, net.batch_norm, None, true).unwrap();
     let y = tape.max_pool2d(&y, Pool2d::square(2)).unwrap();
-    let y = tape.reshape(&y, &[BATCH, 16 * 16 * 16]).unwrap();
+    let conv = Conv2d::square(2, 1);
+    let y = tape
+        .conv2d(&y, net.second_conv, None, conv, Activation::Relu)
+        .unwrap();
+    let y = tape.reshape(&y, &[BATCH, 16 * 8 * 8]).unwrap();
     let y = tape.dropout(&y, 0.2).unwrap();
     let image = tape
         .linear(&y, net.image, Some(net.bias), Activation::Gelu)

@@ -80,6 +80,18 @@ impl Entry<'_> {
     }
 }
 
+/// The inputs of an entry that have a gradient.
+fn with_gradient(name: &str) -> Vec<&'static str> {
+    let prefix = format!("{name}.grad.");
+    let names = FILE.names().into_iter();
+    let mut inputs: Vec<_> = names
+        .filter_map(|name| name.strip_prefix(&prefix))
+        .collect();
+    inputs.sort_unstable();
+    assert!(!inputs.is_empty(), "no entry {name}");
+    inputs
+}
+
 /// Runs one entry and compares its output and all its gradients.
 ///
 /// `parameters` are the inputs that become parameters; the others with a gradient become inputs of the tape.
@@ -91,12 +103,7 @@ pub(crate) fn check(
     let prefix = format!("{name}.grad.");
     let mut arena = Parameters::new();
     let mut ids = BTreeMap::new();
-    let names = FILE.names().into_iter();
-    let mut differentiable: Vec<_> = names
-        .filter_map(|name| name.strip_prefix(&prefix))
-        .collect();
-    differentiable.sort_unstable();
-    assert!(!differentiable.is_empty(), "no entry {name}");
+    let differentiable = with_gradient(name);
     for input in &differentiable {
         if parameters.contains(input) {
             let value = tensor(&format!("{name}.in.{input}"));

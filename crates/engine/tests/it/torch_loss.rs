@@ -105,7 +105,7 @@ fn contrastive_losses_can_be_written_with_the_operations() {
         let logits = times(tape, &logits, &scale)?;
         let column = tape.reshape(&logits, &[49, 1])?;
         let logits = tape.add_row(&column, &entry.input("bias"))?;
-        let sign = |place: usize| if place % 8 == 0 { -1.0 } else { 1.0 };
+        let sign = |place: usize| if place.is_multiple_of(8) { -1.0 } else { 1.0 };
         let signs = Tensor::from_vec(&[49, 1], (0..49).map(sign).collect())?;
         let signs = tape.constant(signs);
         let signed = tape.mul(&logits, &signs)?;
