@@ -369,6 +369,19 @@ impl Epoch<'_> {
     }
 }
 
+impl Epoch<'_> {
+    /// The batch of a place from the workers; `None` if the one that made it panicked.
+    fn wait_for(&mut self, place: usize) -> Option<Batch> {
+        loop {
+            if let Some(batch) = self.early.remove(&place) {
+                return batch;
+            }
+            let (at, batch) = self.answers.recv().ok()?;
+            self.early.insert(at, batch);
+        }
+    }
+}
+
 impl Iterator for Epoch<'_> {
     type Item = Batch;
 
@@ -379,21 +392,8 @@ impl Iterator for Epoch<'_> {
         let place = self.next;
         let working = self.ask();
         self.next += 1;
-        while working {
-            if let Some(batch) = self.early.remove(&place) {
-                match batch {
-                    Some(batch) => return Some(batch),
-                    None => break,
-                }
-            }
-            match self.answers.recv() {
-                Ok((at, batch)) => {
-                    self.early.insert(at, batch);
-                }
-                Err(_) => break,
-            }
-        }
-        Some(self.loader.source.batch(self.epoch, self.rows(place)))
+        let batch = if working { self.wait_for(place) } else { None };
+        Some(batch.unwrap_or_else(|| self.loader.source.batch(self.epoch, self.rows(place))))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
