@@ -57,6 +57,21 @@ impl FittedNumber {
         self.log
     }
 
+    /// Mean of the (logged) training values.
+    pub fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// Deviation of the (logged) training values; above 0.
+    pub fn deviation(&self) -> f64 {
+        self.deviation
+    }
+
+    /// Edges of the quantile bins, ascending, in the number's own unit; fewer where values repeat, none without bins.
+    pub fn edges(&self) -> &[f64] {
+        &self.edges
+    }
+
     /// Number of values a record: 1 and the bins.
     pub fn width(&self) -> usize {
         1 + self.num_bins
