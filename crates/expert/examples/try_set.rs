@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Instant};
 
 use data::{Dataset, DatasetOptions, Table, Truth};
 use expert::{Combined, Context, Judged, Voice, registry};
-use train::{Control, NoObserver};
 use schema::{Column, ExpertConfig, FittedTarget, Modality, Role, Seed, Settings, Task};
+use train::{Control, NoObserver};
 
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -19,8 +19,16 @@ fn main() -> Fallible<()> {
     let start = Instant::now();
     let train = open(&format!("{dir}/train.csv"), &columns)?;
     let test = open(&format!("{dir}/test.csv"), &columns)?;
-    println!("{:24} {:6.2} s", "decode both", start.elapsed().as_secs_f64());
-    let task = if train.table().column_index(target).is_some_and(|col| is_number(&train, col)) {
+    println!(
+        "{:24} {:6.2} s",
+        "decode both",
+        start.elapsed().as_secs_f64()
+    );
+    let task = if train
+        .table()
+        .column_index(target)
+        .is_some_and(|col| is_number(&train, col))
+    {
         Task::Regression
     } else {
         Task::Class
@@ -30,8 +38,13 @@ fn main() -> Fallible<()> {
     let all: Vec<usize> = (0..train.num_rows()).collect();
     let truth = data::truth(train.table(), &all, &fitted)?;
     let groups = data::split::groups(&train, &rows, None)?;
-    let (fit, held) =
-        data::split::holdout(&rows, &groups, Some(&truth.select(&rows, fitted.width())), 0.2, Seed(1))?;
+    let (fit, held) = data::split::holdout(
+        &rows,
+        &groups,
+        Some(&truth.select(&rows, fitted.width())),
+        0.2,
+        Seed(1),
+    )?;
     let test_truth = data::truth(test.table(), test.good_rows(), &fitted)?;
     let context = Context {
         dataset: &train,
@@ -59,7 +72,13 @@ fn main() -> Fallible<()> {
         let start = Instant::now();
         let voice = full.speak(&test, test.good_rows())?;
         let speak = start.elapsed().as_secs_f64();
-        let shown = |key: &str| config.settings.get(key).map(ToString::to_string).unwrap_or_default();
+        let shown = |key: &str| {
+            config
+                .settings
+                .get(key)
+                .map(ToString::to_string)
+                .unwrap_or_default()
+        };
         println!(
             "{:24} fit {secs:6.2} s  refit {refit:6.2} s  speak {speak:6.2} s  l2 {} rounds {}",
             config.name,
@@ -79,7 +98,11 @@ fn main() -> Fallible<()> {
     }
     let start = Instant::now();
     let stack = expert::stack::fit(&fitted, &held_truth, &held_voices, Seed(1))?;
-    println!("stack {:.2} s: {:?}", start.elapsed().as_secs_f64(), stack.stack.weights().collect::<Vec<_>>());
+    println!(
+        "stack {:.2} s: {:?}",
+        start.elapsed().as_secs_f64(),
+        stack.stack.weights().collect::<Vec<_>>()
+    );
     for worth in &stack.worth.voices {
         println!("    {worth:?}");
     }
@@ -88,12 +111,21 @@ fn main() -> Fallible<()> {
     }
     let nested = Combined::from_scores(&fitted, &stack.scores, 0.0);
     println!("    held out {}", score(&fitted, &nested, &held_truth)?);
-    let scores = stack.stack.combine(&fitted, &voices, test.good_rows().len())?;
+    let scores = stack
+        .stack
+        .combine(&fitted, &voices, test.good_rows().len())?;
     let answers = Combined::from_scores(&fitted, &scores, stack.stack.half_width());
     println!("    test     {}", score(&fitted, &answers, &test_truth)?);
     if let Truth::Values(values) = &test_truth {
-        let inside = answers.intervals.iter().zip(values).filter(|((low, high), v)| low <= v && *v <= high);
-        println!("    in the interval {:.3}", inside.count() as f64 / values.len() as f64);
+        let inside = answers
+            .intervals
+            .iter()
+            .zip(values)
+            .filter(|((low, high), v)| low <= v && *v <= high);
+        println!(
+            "    in the interval {:.3}",
+            inside.count() as f64 / values.len() as f64
+        );
     }
     Ok(())
 }
@@ -112,7 +144,11 @@ fn open(path: &str, columns: &[Column]) -> Fallible<Arc<Dataset>> {
         image_sizes: vec![64, 96],
         ..DatasetOptions::default()
     };
-    Ok(Arc::new(Dataset::open(Arc::new(Table::open(path)?), columns, &options)?))
+    Ok(Arc::new(Dataset::open(
+        Arc::new(Table::open(path)?),
+        columns,
+        &options,
+    )?))
 }
 
 fn is_number(dataset: &Dataset, col: usize) -> bool {
@@ -128,22 +164,36 @@ fn experts(columns: &[Column], settings: Settings) -> Vec<ExpertConfig> {
         kind: kind.to_owned(),
         name: name.to_owned(),
         inputs,
-        settings: settings.get(kind).and_then(|s| s.as_table().cloned()).unwrap_or_default(),
+        settings: settings
+            .get(kind)
+            .and_then(|s| s.as_table().cloned())
+            .unwrap_or_default(),
     };
     let mut experts = Vec::new();
     for column in columns {
         match column.modality {
             Modality::Text => {
-                experts.push(expert("text_ngram", &column.name, vec![column.name.clone()]));
+                experts.push(expert(
+                    "text_ngram",
+                    &column.name,
+                    vec![column.name.clone()],
+                ));
             }
             Modality::Image => {
-                experts.push(expert("image_feature", &column.name, vec![column.name.clone()]));
+                experts.push(expert(
+                    "image_feature",
+                    &column.name,
+                    vec![column.name.clone()],
+                ));
             }
             _ => {}
         }
     }
-    let tabular: Vec<String> =
-        columns.iter().filter(|c| c.modality.is_tabular()).map(|c| c.name.clone()).collect();
+    let tabular: Vec<String> = columns
+        .iter()
+        .filter(|c| c.modality.is_tabular())
+        .map(|c| c.name.clone())
+        .collect();
     if !tabular.is_empty() {
         experts.push(expert("table", "table", tabular.clone()));
         experts.push(expert("boost", "boost", tabular));

@@ -20,7 +20,12 @@ pub struct Situation<'a> {
 pub fn recipe(situation: &Situation<'_>) -> Vec<ExpertConfig> {
     let mut experts = Vec::new();
     for column in columns_of(situation, |modality| modality == Modality::Text) {
-        experts.push(expert("text_ngram", &column.name, &[column], Settings::new()));
+        experts.push(expert(
+            "text_ngram",
+            &column.name,
+            &[column],
+            Settings::new(),
+        ));
     }
     let tabular = columns_of(situation, Modality::is_tabular);
     if !tabular.is_empty() {
@@ -28,7 +33,12 @@ pub fn recipe(situation: &Situation<'_>) -> Vec<ExpertConfig> {
         experts.push(expert("boost", "boost", &tabular, Settings::new()));
     }
     for column in columns_of(situation, |modality| modality == Modality::Image) {
-        experts.push(expert("image_feature", &column.name, &[column], Settings::new()));
+        experts.push(expert(
+            "image_feature",
+            &column.name,
+            &[column],
+            Settings::new(),
+        ));
     }
     if wants_network(situation) {
         experts.push(joint(situation));
@@ -42,12 +52,21 @@ pub fn joint_alone(situation: &Situation<'_>) -> Vec<ExpertConfig> {
 }
 
 fn columns_of<'a>(situation: &Situation<'a>, wanted: impl Fn(Modality) -> bool) -> Vec<&'a Column> {
-    situation.columns.iter().filter(|column| wanted(column.modality)).collect()
+    situation
+        .columns
+        .iter()
+        .filter(|column| wanted(column.modality))
+        .collect()
 }
 
 fn expert(kind: &str, name: &str, columns: &[&Column], settings: Settings) -> ExpertConfig {
     let inputs = columns.iter().map(|column| column.name.clone()).collect();
-    ExpertConfig { kind: kind.to_owned(), name: name.to_owned(), inputs, settings }
+    ExpertConfig {
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        inputs,
+        settings,
+    }
 }
 
 /// A network learns what n-grams and picture features cannot; with few records of a numeric target it only adds
@@ -56,21 +75,36 @@ fn wants_network(situation: &Situation<'_>) -> bool {
     const FEWEST_FOR_VALUES: usize = 1_000;
     const FEWEST_FOR_CLASSES: usize = 200;
     const FEWEST_TEXTS: usize = 20_000;
-    let has_picture = situation.columns.iter().any(|column| column.modality == Modality::Image);
+    let has_picture = situation
+        .columns
+        .iter()
+        .any(|column| column.modality == Modality::Image);
     let kinds = {
-        let mut kinds: Vec<_> = situation.columns.iter().map(|column| column.modality).collect();
+        let mut kinds: Vec<_> = situation
+            .columns
+            .iter()
+            .map(|column| column.modality)
+            .collect();
         kinds.sort_unstable();
         kinds.dedup();
         kinds.len()
     };
-    let fewest = if situation.task == Task::Regression { FEWEST_FOR_VALUES } else { FEWEST_FOR_CLASSES };
+    let fewest = if situation.task == Task::Regression {
+        FEWEST_FOR_VALUES
+    } else {
+        FEWEST_FOR_CLASSES
+    };
     situation.num_records >= fewest
         && (has_picture || kinds > 1 || situation.num_records >= FEWEST_TEXTS)
 }
 
 fn joint(situation: &Situation<'_>) -> ExpertConfig {
     let columns: Vec<&Column> = situation.columns.iter().collect();
-    let name = if columns.len() == 1 { format!("{}_network", columns[0].name) } else { "joint".to_owned() };
+    let name = if columns.len() == 1 {
+        format!("{}_network", columns[0].name)
+    } else {
+        "joint".to_owned()
+    };
     expert("network", &name, &columns, Settings::new())
 }
 
@@ -80,30 +114,56 @@ mod tests {
     use schema::Role;
 
     fn column(name: &str, modality: Modality) -> Column {
-        Column { name: name.into(), modality, role: Role::Input }
+        Column {
+            name: name.into(),
+            modality,
+            role: Role::Input,
+        }
     }
 
     fn kinds(columns: &[Column], task: Task, num_records: usize) -> Vec<String> {
-        let situation = Situation { columns, task, num_records };
-        recipe(&situation).into_iter().map(|expert| expert.kind).collect()
+        let situation = Situation {
+            columns,
+            task,
+            num_records,
+        };
+        recipe(&situation)
+            .into_iter()
+            .map(|expert| expert.kind)
+            .collect()
     }
 
     #[test]
     fn words_and_pictures_get_their_experts_and_a_joint_network() {
-        let columns = [column("text", Modality::Text), column("image", Modality::Image)];
-        assert_eq!(kinds(&columns, Task::Class, 2000), ["text_ngram", "image_feature", "network"]);
+        let columns = [
+            column("text", Modality::Text),
+            column("image", Modality::Image),
+        ];
+        assert_eq!(
+            kinds(&columns, Task::Class, 2000),
+            ["text_ngram", "image_feature", "network"]
+        );
     }
 
     #[test]
     fn few_records_with_a_number_to_predict_get_no_network() {
-        let columns = [column("photo", Modality::Image), column("area", Modality::Number)];
-        assert_eq!(kinds(&columns, Task::Regression, 321), ["table", "boost", "image_feature"]);
+        let columns = [
+            column("photo", Modality::Image),
+            column("area", Modality::Number),
+        ];
+        assert_eq!(
+            kinds(&columns, Task::Regression, 321),
+            ["table", "boost", "image_feature"]
+        );
     }
 
     #[test]
     fn few_short_texts_alone_need_no_network() {
         let columns = [column("text", Modality::Text)];
         assert_eq!(kinds(&columns, Task::Class, 2000), ["text_ngram"]);
-        assert_eq!(kinds(&columns, Task::Class, 30_000), ["text_ngram", "network"]);
+        assert_eq!(
+            kinds(&columns, Task::Class, 30_000),
+            ["text_ngram", "network"]
+        );
     }
 }

@@ -108,17 +108,29 @@ impl BoostConfig {
         BoostFit {
             objective: self.objective(target),
             max_rounds: self.max_rounds,
-            learning_rate: if self.learning_rate > 0.0 { self.learning_rate } else { default_rate },
+            learning_rate: if self.learning_rate > 0.0 {
+                self.learning_rate
+            } else {
+                default_rate
+            },
             growth: Growth {
                 max_leaves: 1 << self.max_depth.min(10),
                 max_depth: self.max_depth,
-                min_leaf: if self.min_leaf > 0 { self.min_leaf } else { default_leaf },
+                min_leaf: if self.min_leaf > 0 {
+                    self.min_leaf
+                } else {
+                    default_leaf
+                },
                 l2: self.l2,
             },
             max_bins: MAX_BINS,
             subsample: self.subsample,
             feature_share: self.feature_share,
-            patience: if self.patience > 0 { self.patience } else { usize::MAX },
+            patience: if self.patience > 0 {
+                self.patience
+            } else {
+                usize::MAX
+            },
         }
     }
 
@@ -223,7 +235,11 @@ impl Kind for BoostKind {
         if !facts.features.fits(config.inputs.len()) {
             return Err(parts.bad("features"));
         }
-        let num_outputs = if facts.objective == Objective::Binary { 1 } else { target.width() };
+        let num_outputs = if facts.objective == Objective::Binary {
+            1
+        } else {
+            target.width()
+        };
         let boosters = read_trees(&parts, &facts, num_outputs)?;
         Ok(Box::new(Boost {
             name: config.name.clone(),
@@ -244,9 +260,15 @@ fn read_settings(config: &ExpertConfig) -> Result<BoostConfig, ExpertError> {
     } else if own.max_depth == 0 || own.max_depth > 10 {
         format!("max_depth: expected 1 to 10, got {}", own.max_depth)
     } else if !share(own.subsample) {
-        format!("subsample: expected a share above 0, at most 1, got {}", own.subsample)
+        format!(
+            "subsample: expected a share above 0, at most 1, got {}",
+            own.subsample
+        )
     } else if !share(own.feature_share) {
-        format!("feature_share: expected a share above 0, at most 1, got {}", own.feature_share)
+        format!(
+            "feature_share: expected a share above 0, at most 1, got {}",
+            own.feature_share
+        )
     } else if !(0.0..=1.0).contains(&own.learning_rate) {
         format!("learning_rate: expected 0 to 1, got {}", own.learning_rate)
     } else if !(own.l2.is_finite() && own.l2 >= 0.0) {
@@ -288,9 +310,16 @@ impl Expert for Boost {
 
     fn speak(&self, dataset: &Arc<Dataset>, rows: &[usize]) -> Result<Vec<Voice>, ExpertError> {
         let cols = positions(&self.name, &self.inputs, dataset)?;
-        let present: Vec<bool> = rows.iter().map(|row| is_present(dataset, &cols, *row)).collect();
-        let with: Vec<usize> =
-            rows.iter().zip(&present).filter(|(_, is)| **is).map(|(row, _)| *row).collect();
+        let present: Vec<bool> = rows
+            .iter()
+            .map(|row| is_present(dataset, &cols, *row))
+            .collect();
+        let with: Vec<usize> = rows
+            .iter()
+            .zip(&present)
+            .filter(|(_, is)| **is)
+            .map(|(row, _)| *row)
+            .collect();
         let features = self.features.rows(dataset, &cols, &with);
         let mut mean: Vec<f32> = Vec::new();
         let share = 1.0 / self.boosters.len() as f32;
@@ -319,8 +348,15 @@ impl Expert for Boost {
     fn save(&self) -> Result<Pack, ExpertError> {
         let facts = Facts {
             features: self.features.clone(),
-            objective: self.boosters.first().map_or(Objective::Squared, |booster| booster.objective),
-            num_trees: self.boosters.iter().map(|booster| booster.trees.len()).collect(),
+            objective: self
+                .boosters
+                .first()
+                .map_or(Objective::Squared, |booster| booster.objective),
+            num_trees: self
+                .boosters
+                .iter()
+                .map(|booster| booster.trees.len())
+                .collect(),
         };
         let mut pack = Pack {
             description: pack::describe(&self.name, &facts)?,
@@ -331,7 +367,11 @@ impl Expert for Boost {
     }
 
     fn num_parameters(&self) -> usize {
-        self.boosters.iter().flat_map(|booster| &booster.trees).map(|tree| tree.nodes.len()).sum()
+        self.boosters
+            .iter()
+            .flat_map(|booster| &booster.trees)
+            .map(|tree| tree.nodes.len())
+            .sum()
     }
 }
 
@@ -341,15 +381,34 @@ fn write_trees(pack: &mut Pack, boosters: &[Booster]) {
     let nodes = || trees().flat_map(|tree| &tree.nodes);
     let codes = |values: Vec<u32>| PackTensor::u32(&[values.len()], values);
     let floats = |values: Vec<f32>| PackTensor::f32(&[values.len()], values);
-    let base = boosters.iter().flat_map(|booster| booster.base.iter().copied()).collect();
+    let base = boosters
+        .iter()
+        .flat_map(|booster| booster.base.iter().copied())
+        .collect();
     pack::add(pack, "base", floats(base));
-    pack::add(pack, "num_nodes", codes(trees().map(|tree| tree.nodes.len() as u32).collect()));
-    pack::add(pack, "feature", codes(nodes().map(|node| node.feature).collect()));
+    pack::add(
+        pack,
+        "num_nodes",
+        codes(trees().map(|tree| tree.nodes.len() as u32).collect()),
+    );
+    pack::add(
+        pack,
+        "feature",
+        codes(nodes().map(|node| node.feature).collect()),
+    );
     pack::add(pack, "left", codes(nodes().map(|node| node.left).collect()));
     let missing = nodes().map(|node| u32::from(node.missing_left)).collect();
     pack::add(pack, "missing_left", codes(missing));
-    pack::add(pack, "threshold", floats(nodes().map(|node| node.threshold).collect()));
-    pack::add(pack, "value", floats(nodes().map(|node| node.value).collect()));
+    pack::add(
+        pack,
+        "threshold",
+        floats(nodes().map(|node| node.threshold).collect()),
+    );
+    pack::add(
+        pack,
+        "value",
+        floats(nodes().map(|node| node.value).collect()),
+    );
 }
 
 /// The inverse of [`write_trees`]: every child lies behind its parent and every feature is there, whatever was stored.
@@ -363,7 +422,13 @@ fn read_trees(
     let (threshold, value) = (parts.floats("threshold")?, parts.floats("value")?);
     let base = parts.floats("base")?;
     let count = num_nodes.iter().map(|count| *count as usize).sum::<usize>();
-    let lengths = [feature.len(), left.len(), missing.len(), threshold.len(), value.len()];
+    let lengths = [
+        feature.len(),
+        left.len(),
+        missing.len(),
+        threshold.len(),
+        value.len(),
+    ];
     let fits = lengths.iter().all(|length| *length == count)
         && facts.num_trees.iter().sum::<usize>() == num_nodes.len()
         && facts.num_trees.iter().all(|count| count % num_outputs == 0)

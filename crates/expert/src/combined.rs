@@ -24,11 +24,17 @@ impl Combined {
                 let at = |score: &f32, shift: f64| scale.invert(f64::from(*score) + shift);
                 Self {
                     values: scores.iter().map(|score| at(score, 0.0)).collect(),
-                    intervals: scores.iter().map(|s| (at(s, -half_width), at(s, half_width))).collect(),
+                    intervals: scores
+                        .iter()
+                        .map(|s| (at(s, -half_width), at(s, half_width)))
+                        .collect(),
                 }
             }
             (Task::Multilabel, _) => Self {
-                values: scores.iter().map(|logit| 1.0 / (1.0 + (-f64::from(*logit)).exp())).collect(),
+                values: scores
+                    .iter()
+                    .map(|logit| 1.0 / (1.0 + (-f64::from(*logit)).exp()))
+                    .collect(),
                 intervals: Vec::new(),
             },
             _ => Self {
@@ -53,19 +59,34 @@ impl Combined {
 
     /// The prior of the training records for each of `num_records`: what one knows without looking.
     pub fn prior(target: &FittedTarget, num_records: usize) -> Self {
-        let scores: Vec<f32> =
-            prior_scores(target).iter().copied().cycle().take(num_records * target.width()).collect();
+        let scores: Vec<f32> = prior_scores(target)
+            .iter()
+            .copied()
+            .cycle()
+            .take(num_records * target.width())
+            .collect();
         Self::from_scores(target, &scores, 0.0)
     }
 
     /// The answers about some records only; `width` is the width of the model's output.
     #[must_use]
     pub fn select(&self, records: &[usize], width: usize) -> Self {
-        let values = |record: &usize| self.values[record * width..(record + 1) * width].iter().copied();
-        let intervals = if self.intervals.is_empty() { &[] } else { records };
+        let values = |record: &usize| {
+            self.values[record * width..(record + 1) * width]
+                .iter()
+                .copied()
+        };
+        let intervals = if self.intervals.is_empty() {
+            &[]
+        } else {
+            records
+        };
         Self {
             values: records.iter().flat_map(values).collect(),
-            intervals: intervals.iter().map(|record| self.intervals[*record]).collect(),
+            intervals: intervals
+                .iter()
+                .map(|record| self.intervals[*record])
+                .collect(),
         }
     }
 
@@ -74,20 +95,36 @@ impl Combined {
         let width = target.width();
         if target.task == Task::Regression {
             let (low, high) = self.intervals[record];
-            return Answer::Value { value: self.values[record], low, high };
+            return Answer::Value {
+                value: self.values[record],
+                low,
+                high,
+            };
         }
         let probabilities = self.values[record * width..(record + 1) * width].to_vec();
         if target.task == Task::Multilabel {
             let labels = target.classes.iter().zip(&probabilities);
-            let labels = labels.filter(|(_, p)| **p >= 0.5).map(|(label, _)| label.clone()).collect();
-            return Answer::Labels { labels, probabilities };
+            let labels = labels
+                .filter(|(_, p)| **p >= 0.5)
+                .map(|(label, _)| label.clone())
+                .collect();
+            return Answer::Labels {
+                labels,
+                probabilities,
+            };
         }
         let best = (0..width).max_by(|a, b| {
             // The first of equal classes wins, so the order of classes decides ties, not the sort.
-            probabilities[*a].total_cmp(&probabilities[*b]).then(b.cmp(a))
+            probabilities[*a]
+                .total_cmp(&probabilities[*b])
+                .then(b.cmp(a))
         });
         let best = best.unwrap_or(0);
-        Answer::Class { label: target.classes[best].clone(), probability: probabilities[best], probabilities }
+        Answer::Class {
+            label: target.classes[best].clone(),
+            probability: probabilities[best],
+            probabilities,
+        }
     }
 }
 
@@ -104,13 +141,20 @@ pub(crate) fn prior_scores(target: &FittedTarget) -> Vec<f32> {
             };
             target.prior.iter().map(odds).collect()
         }
-        Task::Binary | Task::Class => target.prior.iter().map(|p| p.max(LEAST).ln() as f32).collect(),
+        Task::Binary | Task::Class => target
+            .prior
+            .iter()
+            .map(|p| p.max(LEAST).ln() as f32)
+            .collect(),
     }
 }
 
 fn softmax(scores: &[f32]) -> Vec<f64> {
     let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let exps: Vec<f64> = scores.iter().map(|score| f64::from(score - most).exp()).collect();
+    let exps: Vec<f64> = scores
+        .iter()
+        .map(|score| f64::from(score - most).exp())
+        .collect();
     let sum: f64 = exps.iter().sum();
     exps.iter().map(|exp| exp / sum).collect()
 }
@@ -141,7 +185,13 @@ mod tests {
         let combined = Combined::from_voice(&classes(), &voice);
         let expected = [0.5, 0.25, 0.25, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0];
         // f32 logarithms of the prior are exact to 1e-7.
-        assert!(combined.values.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6));
+        assert!(
+            combined
+                .values
+                .iter()
+                .zip(expected)
+                .all(|(a, b)| (a - b).abs() < 1e-6)
+        );
     }
 
     #[test]
@@ -159,7 +209,11 @@ mod tests {
             column: "price".into(),
             task: Task::Regression,
             classes: vec![],
-            scale: Some(Scale { log: true, mean: 10.0, deviation: 2.0 }),
+            scale: Some(Scale {
+                log: true,
+                mean: 10.0,
+                deviation: 2.0,
+            }),
             prior: vec![],
         };
         let combined = Combined::from_scores(&target, &[0.0], 0.5);

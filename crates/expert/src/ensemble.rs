@@ -104,13 +104,19 @@ pub fn fit(plan: &EnsemblePlan, context: &Context<'_>) -> Result<EnsembleFit, Ex
         }
         let kind = registry::by_name(&config.kind)?;
         let start = Instant::now();
-        context.observer.event(&Event::PartStarted { name: config.name.clone(), total: 0 });
+        context.observer.event(&Event::PartStarted {
+            name: config.name.clone(),
+            total: 0,
+        });
         let config = if plan.fit_to_time {
             let refit_secs = times.iter().map(|time| time.fit_secs).sum();
             match kind.plan(config, context, &plan.fit_rows, refit_secs)? {
                 Some(config) => config,
                 None => {
-                    left_out.push((config.name.clone(), "it does not fit the time limit".to_owned()));
+                    left_out.push((
+                        config.name.clone(),
+                        "it does not fit the time limit".to_owned(),
+                    ));
                     continue;
                 }
             }
@@ -119,7 +125,10 @@ pub fn fit(plan: &EnsemblePlan, context: &Context<'_>) -> Result<EnsembleFit, Ex
         };
         let (expert, config) = kind.fit(&config, context, &plan.fit_rows, &plan.held_out)?;
         let fit_secs = start.elapsed().as_secs_f64();
-        context.observer.event(&Event::PartEnded { name: config.name.clone(), secs: fit_secs });
+        context.observer.event(&Event::PartEnded {
+            name: config.name.clone(),
+            secs: fit_secs,
+        });
         times.push(PartTime {
             name: config.name.clone(),
             fit_secs,
@@ -127,7 +136,11 @@ pub fn fit(plan: &EnsemblePlan, context: &Context<'_>) -> Result<EnsembleFit, Ex
             num_parameters: expert.num_parameters(),
             plan: expert.plan(),
         });
-        trainings.extend(expert.training().map(|training| (config.name.clone(), training.clone())));
+        trainings.extend(
+            expert
+                .training()
+                .map(|training| (config.name.clone(), training.clone())),
+        );
         configs.push(config.clone());
         members.push(Member { config, expert });
     }
@@ -139,9 +152,21 @@ pub fn fit(plan: &EnsemblePlan, context: &Context<'_>) -> Result<EnsembleFit, Ex
     let seed = context.seed.named("stack");
     let stack = stack::fit(context.target, &truth, &hidings[0].voices, seed)?;
     refit(&mut members, &stack.stack, plan, context, &mut times)?;
-    let ensemble =
-        Ensemble { target: context.target.clone(), members, stack: stack.stack.clone() };
-    Ok(EnsembleFit { ensemble, hidings, stack, configs, times, trainings, left_out, stopped_by })
+    let ensemble = Ensemble {
+        target: context.target.clone(),
+        members,
+        stack: stack.stack.clone(),
+    };
+    Ok(EnsembleFit {
+        ensemble,
+        hidings,
+        stack,
+        configs,
+        times,
+        trainings,
+        left_out,
+        stopped_by,
+    })
 }
 
 /// What the voices say about the held-out rows as they are, and with each set of inputs hidden that is worth knowing:
@@ -151,15 +176,23 @@ fn hidings(
     plan: &EnsemblePlan,
     context: &Context<'_>,
 ) -> Result<Vec<Hiding>, ExpertError> {
-    let inputs: Vec<String> =
-        context.dataset.columns().iter().map(|column| column.name.clone()).collect();
+    let inputs: Vec<String> = context
+        .dataset
+        .columns()
+        .iter()
+        .map(|column| column.name.clone())
+        .collect();
     let mut hidings: Vec<Hiding> = Vec::new();
     for hidden in hidden_sets(&inputs) {
         let dataset = Arc::new(context.dataset.hiding(&hidden));
         let mut voices = Vec::new();
         let mut place = 0;
         for member in members {
-            let touched = member.config.inputs.iter().any(|input| hidden.contains(input));
+            let touched = member
+                .config
+                .inputs
+                .iter()
+                .any(|input| hidden.contains(input));
             match hidings.first() {
                 // An expert that reads none of the hidden inputs says the same as before.
                 Some(open) if !touched => {
@@ -206,7 +239,12 @@ fn refit(
     times: &mut [PartTime],
 ) -> Result<(), ExpertError> {
     members.retain(|member| stack.listens_to(&member.config.name));
-    let mut rows: Vec<usize> = plan.fit_rows.iter().chain(&plan.held_out).copied().collect();
+    let mut rows: Vec<usize> = plan
+        .fit_rows
+        .iter()
+        .chain(&plan.held_out)
+        .copied()
+        .collect();
     rows.sort_unstable();
     for member in members {
         let kind = registry::by_name(&member.config.kind)?;
@@ -215,11 +253,17 @@ fn refit(
         }
         let start = Instant::now();
         let name = format!("{} on all records", member.config.name);
-        context.observer.event(&Event::PartStarted { name: name.clone(), total: 0 });
+        context.observer.event(&Event::PartStarted {
+            name: name.clone(),
+            total: 0,
+        });
         member.expert = member.expert.refit(&member.config, context, &rows)?;
         let secs = start.elapsed().as_secs_f64();
         context.observer.event(&Event::PartEnded { name, secs });
-        if let Some(time) = times.iter_mut().find(|time| time.name == member.config.name) {
+        if let Some(time) = times
+            .iter_mut()
+            .find(|time| time.name == member.config.name)
+        {
             time.refit_secs = secs;
         }
     }
@@ -259,7 +303,10 @@ impl Ensemble {
 
     /// Number of parameters of every expert together.
     pub fn num_parameters(&self) -> usize {
-        self.members.iter().map(|member| member.expert.num_parameters()).sum()
+        self.members
+            .iter()
+            .map(|member| member.expert.num_parameters())
+            .sum()
     }
 
     /// Every size in which pictures will be asked for.
@@ -303,7 +350,11 @@ impl Ensemble {
     /// [`ExpertError`] if a voice does not cover the records.
     pub fn combine(&self, voices: &[Voice], num_records: usize) -> Result<Combined, ExpertError> {
         let scores = self.stack.combine(&self.target, voices, num_records)?;
-        Ok(Combined::from_scores(&self.target, &scores, self.stack.half_width()))
+        Ok(Combined::from_scores(
+            &self.target,
+            &scores,
+            self.stack.half_width(),
+        ))
     }
 
     /// Everything that opening it again needs.
@@ -312,12 +363,18 @@ impl Ensemble {
     /// [`ExpertError`] if a part cannot be described.
     pub fn save(&self) -> Result<Vec<Part>, ExpertError> {
         let describe = |value: Result<serde_json::Value, serde_json::Error>| {
-            value.map_err(|source| ExpertError::Description { part: STACK.to_owned(), source })
+            value.map_err(|source| ExpertError::Description {
+                part: STACK.to_owned(),
+                source,
+            })
         };
         let mut parts = vec![Part {
             name: STACK.to_owned(),
             kind: STACK.to_owned(),
-            pack: Pack { description: describe(serde_json::to_value(&self.stack))?, tensors: Default::default() },
+            pack: Pack {
+                description: describe(serde_json::to_value(&self.stack))?,
+                tensors: Default::default(),
+            },
         }];
         for member in &self.members {
             let mut pack = member.expert.save()?;
@@ -341,8 +398,16 @@ impl Ensemble {
     pub fn open(target: FittedTarget, parts: Vec<Part>) -> Result<Self, ExpertError> {
         let mut members = Vec::new();
         let mut fitted_stack = None;
-        for Part { name, kind, mut pack } in parts {
-            let wrong = |source| ExpertError::Description { part: name.clone(), source };
+        for Part {
+            name,
+            kind,
+            mut pack,
+        } in parts
+        {
+            let wrong = |source| ExpertError::Description {
+                part: name.clone(),
+                source,
+            };
             if kind == STACK {
                 fitted_stack = Some(serde_json::from_value(pack.description).map_err(wrong)?);
                 continue;
@@ -351,9 +416,16 @@ impl Ensemble {
                 serde_json::from_value(std::mem::take(&mut pack.description)).map_err(wrong)?;
             pack.description = description.fitted;
             let expert = registry::by_name(&kind)?.open(&description.config, &target, pack)?;
-            members.push(Member { config: description.config, expert });
+            members.push(Member {
+                config: description.config,
+                expert,
+            });
         }
         let stack = fitted_stack.ok_or(ExpertError::NoStack)?;
-        Ok(Self { target, members, stack })
+        Ok(Self {
+            target,
+            members,
+            stack,
+        })
     }
 }

@@ -117,27 +117,41 @@ impl From<ExpertError> for Problem {
             ExpertError::Problem(problem) => problem,
             ExpertError::Config { expert, problems } => {
                 let place = format!("expert \"{expert}\"");
-                Problems::check(&place, problems).err().unwrap_or_else(|| Self::new(Code::Config, what))
+                Problems::check(&place, problems)
+                    .err()
+                    .unwrap_or_else(|| Self::new(Code::Config, what))
             }
             ExpertError::Data(error) => error.into(),
             ExpertError::Engine(error) => error.into(),
             ExpertError::Network(error) => error.into(),
             ExpertError::Train(error) => error.into(),
             ExpertError::Metric(error) => error.into(),
-            ExpertError::NoColumn { ref column, ref known, .. } => {
-                let problem =
-                    Self::new(Code::Data, what.clone()).expected(format!("one of {}", known.join(", ")));
+            ExpertError::NoColumn {
+                ref column,
+                ref known,
+                ..
+            } => {
+                let problem = Self::new(Code::Data, what.clone())
+                    .expected(format!("one of {}", known.join(", ")));
                 match closest(column, known) {
                     Some(near) => problem.help(format!("did you mean \"{near}\"?")),
                     None => problem,
                 }
             }
-            ExpertError::NoKind { ref name, ref known } => {
-                Self::new(Code::Config, format!("{what}{}", schema::known(name, known)))
-            }
+            ExpertError::NoKind {
+                ref name,
+                ref known,
+            } => Self::new(
+                Code::Config,
+                format!("{what}{}", schema::known(name, known)),
+            ),
             ExpertError::Setting { .. } => Self::new(Code::Config, what)
                 .help("`multifuse init` prints every setting with its default"),
-            ExpertError::NothingToLearn { num_records, num_rows, .. } => Self::new(Code::Data, what)
+            ExpertError::NothingToLearn {
+                num_records,
+                num_rows,
+                ..
+            } => Self::new(Code::Data, what)
                 .expected("at least 2 records that have one of its inputs and a target")
                 .got(format!("{num_records} of {num_rows}")),
             ExpertError::BadPack { .. } | ExpertError::NoStack => {

@@ -102,7 +102,9 @@ pub trait Expert: Send + Sync {
         context: &Context<'_>,
         rows: &[usize],
     ) -> Result<Box<dyn Expert>, ExpertError> {
-        Ok(registry::by_name(&config.kind)?.fit(config, context, rows, &[])?.0)
+        Ok(registry::by_name(&config.kind)?
+            .fit(config, context, rows, &[])?
+            .0)
     }
 }
 
@@ -132,7 +134,10 @@ pub trait Kind: Sync {
     ) -> Result<ExpertConfig, ExpertError> {
         let mut settings = self.default_settings();
         settings.extend(config.settings.clone());
-        Ok(ExpertConfig { settings, ..config.clone() })
+        Ok(ExpertConfig {
+            settings,
+            ..config.clone()
+        })
     }
 
     /// How large it will be, for kinds that know before they are fitted.
@@ -227,7 +232,10 @@ impl Aim {
 impl Context<'_> {
     /// The rows whose truth is known, in their order.
     pub fn known(&self, rows: &[usize]) -> Vec<usize> {
-        rows.iter().copied().filter(|row| self.truth.is_known(*row)).collect()
+        rows.iter()
+            .copied()
+            .filter(|row| self.truth.is_known(*row))
+            .collect()
     }
 
     /// The truth of rows that are all known; regression values in the target's scale.
@@ -238,7 +246,10 @@ impl Context<'_> {
                 Aim::Classes(rows.iter().map(|row| classes[*row].unwrap_or(0)).collect())
             }
             Truth::Labels(labels) => Aim::Labels(
-                rows.iter().flat_map(|row| &labels[row * width..(row + 1) * width]).copied().collect(),
+                rows.iter()
+                    .flat_map(|row| &labels[row * width..(row + 1) * width])
+                    .copied()
+                    .collect(),
             ),
             Truth::Values(values) => {
                 let scale = |value| self.target.scale.map_or(value, |scale| scale.apply(value));
@@ -249,7 +260,8 @@ impl Context<'_> {
 
     /// The weights of some rows, if there are any.
     pub fn record_weights(&self, rows: &[usize]) -> Option<Vec<f32>> {
-        self.weights.map(|weights| rows.iter().map(|row| weights[*row]).collect())
+        self.weights
+            .map(|weights| rows.iter().map(|row| weights[*row]).collect())
     }
 }
 
@@ -282,11 +294,17 @@ pub(crate) fn positions(
     inputs
         .iter()
         .map(|name| {
-            dataset.column_position(name).ok_or_else(|| ExpertError::NoColumn {
-                expert: expert.to_owned(),
-                column: name.clone(),
-                known: dataset.columns().iter().map(|column| column.name.clone()).collect(),
-            })
+            dataset
+                .column_position(name)
+                .ok_or_else(|| ExpertError::NoColumn {
+                    expert: expert.to_owned(),
+                    column: name.clone(),
+                    known: dataset
+                        .columns()
+                        .iter()
+                        .map(|column| column.name.clone())
+                        .collect(),
+                })
         })
         .collect()
 }
@@ -296,10 +314,12 @@ pub(crate) fn settings<T: serde::de::DeserializeOwned>(
     config: &ExpertConfig,
 ) -> Result<T, ExpertError> {
     let table = toml::Value::Table(config.settings.clone());
-    table.try_into().map_err(|error: toml::de::Error| ExpertError::Setting {
-        expert: config.name.clone(),
-        what: error.message().to_owned(),
-    })
+    table
+        .try_into()
+        .map_err(|error: toml::de::Error| ExpertError::Setting {
+            expert: config.name.clone(),
+            what: error.message().to_owned(),
+        })
 }
 
 /// The configuration with its settings replaced.
@@ -340,8 +360,10 @@ pub(crate) fn check_inputs(
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     for name in &config.inputs {
         match columns.iter().find(|column| column.name == *name) {
-            None => problems
-                .push(problem(format!("no column \"{name}\"{}", schema::known(name, &names)))),
+            None => problems.push(problem(format!(
+                "no column \"{name}\"{}",
+                schema::known(name, &names)
+            ))),
             Some(column) if !reads(column.modality) => problems.push(
                 problem(format!("a {} cannot read column \"{name}\"", config.kind))
                     .got(column.modality.name()),

@@ -22,7 +22,9 @@ mod test_picture {
             let place = ((y / 4) * 64 + x / 4) * 3 + colour;
             (Seed(seed).at(place as u64).rng().next_u64() % 256) as u8
         };
-        let rgb = (0..size * size * 3).map(|i| at(i / 3 % size, i / 3 / size, i % 3)).collect();
+        let rgb = (0..size * size * 3)
+            .map(|i| at(i / 3 % size, i / 3 / size, i % 3))
+            .collect();
         Picture {
             height: size,
             width: size,
@@ -33,7 +35,9 @@ mod test_picture {
     /// The picture flipped left to right.
     pub(super) fn mirrored(picture: &Picture) -> Picture {
         let rows = picture.rgb.chunks(picture.width * 3);
-        let rgb = rows.flat_map(|row| row.chunks(3).rev().flatten().copied()).collect();
+        let rgb = rows
+            .flat_map(|row| row.chunks(3).rev().flatten().copied())
+            .collect();
         Picture {
             rgb,
             ..picture.clone()

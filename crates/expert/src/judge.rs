@@ -23,16 +23,27 @@ impl<'a> Judged<'a> {
     /// Keeps the records whose truth is known.
     pub fn new(target: &'a FittedTarget, truth: &Truth) -> Self {
         let width = target.width();
-        let known: Vec<usize> =
-            (0..truth.num_records(width)).filter(|record| truth.is_known(*record)).collect();
+        let known: Vec<usize> = (0..truth.num_records(width))
+            .filter(|record| truth.is_known(*record))
+            .collect();
         let truth = match truth.select(&known, width) {
-            Truth::Classes(classes) => {
-                OwnedTruth::Classes(classes.iter().flatten().map(|class| *class as usize).collect())
+            Truth::Classes(classes) => OwnedTruth::Classes(
+                classes
+                    .iter()
+                    .flatten()
+                    .map(|class| *class as usize)
+                    .collect(),
+            ),
+            Truth::Labels(labels) => {
+                OwnedTruth::Labels(labels.iter().map(|label| *label > 0.5).collect())
             }
-            Truth::Labels(labels) => OwnedTruth::Labels(labels.iter().map(|label| *label > 0.5).collect()),
             Truth::Values(values) => OwnedTruth::Values(values),
         };
-        Self { target, known, truth }
+        Self {
+            target,
+            known,
+            truth,
+        }
     }
 
     /// Positions of the records that are judged.
@@ -51,7 +62,13 @@ impl<'a> Judged<'a> {
     ) -> Result<Evaluation, ExpertError> {
         let values = self.values(answers);
         let scores = self.scores(&values);
-        Ok(metrics::evaluate(self.target.task, &self.target.classes, self.truth(), scores, options)?)
+        Ok(metrics::evaluate(
+            self.target.task,
+            &self.target.classes,
+            self.truth(),
+            scores,
+            options,
+        )?)
     }
 
     /// One metric without interval.
@@ -65,7 +82,9 @@ impl<'a> Judged<'a> {
         let view = metrics::View::whole(&sample);
         metric
             .value(&view)
-            .ok_or(ExpertError::Metric(metrics::MetricError::Undefined { metric: metric.name() }))
+            .ok_or(ExpertError::Metric(metrics::MetricError::Undefined {
+                metric: metric.name(),
+            }))
     }
 
     /// How much better `a` is than `b` on the same records.
@@ -81,24 +100,36 @@ impl<'a> Judged<'a> {
     ) -> Result<PairedDifference, ExpertError> {
         let metric = metrics::by_name(metric).map_err(ExpertError::Problem)?;
         let (a, b) = (self.values(a), self.values(b));
-        Ok(metrics::paired_difference(metric, self.truth(), self.scores(&a), self.scores(&b), options)?)
+        Ok(metrics::paired_difference(
+            metric,
+            self.truth(),
+            self.scores(&a),
+            self.scores(&b),
+            options,
+        )?)
     }
 
     fn truth(&self) -> metrics::Truth<'_> {
         match &self.truth {
-            OwnedTruth::Classes(labels) => {
-                metrics::Truth::Classes { labels, num_classes: self.target.width() }
-            }
-            OwnedTruth::Labels(values) => {
-                metrics::Truth::Labels { values, num_labels: self.target.width() }
-            }
+            OwnedTruth::Classes(labels) => metrics::Truth::Classes {
+                labels,
+                num_classes: self.target.width(),
+            },
+            OwnedTruth::Labels(values) => metrics::Truth::Labels {
+                values,
+                num_labels: self.target.width(),
+            },
             OwnedTruth::Values(values) => metrics::Truth::Values(values),
         }
     }
 
     fn values(&self, answers: &Combined) -> Vec<f64> {
         let width = self.target.width();
-        let of = |record: &usize| answers.values[record * width..(record + 1) * width].iter().copied();
+        let of = |record: &usize| {
+            answers.values[record * width..(record + 1) * width]
+                .iter()
+                .copied()
+        };
         self.known.iter().flat_map(of).collect()
     }
 

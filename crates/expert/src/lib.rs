@@ -7,6 +7,8 @@
 pub mod auto;
 pub mod boost;
 mod combined;
+#[cfg(test)]
+mod conformance;
 mod ensemble;
 mod error;
 mod expert;
@@ -26,7 +28,7 @@ pub mod text_ngram;
 pub use combined::Combined;
 pub use ensemble::{Ensemble, EnsembleFit, EnsemblePlan, Hiding, Part, PartTime, fit};
 pub use error::ExpertError;
+pub use expert::{Aim, Context, Expert, Kind, Size, Voice};
 pub use judge::Judged;
 pub use registry::by_name;
 pub use stack::{FittedStack, StackFit};
-pub use expert::{Aim, Context, Expert, Kind, Size, Voice};

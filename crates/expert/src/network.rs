@@ -50,21 +50,33 @@ struct Description {
 const SPEAK_BATCH: usize = 128;
 impl Parsed {
     fn of(config: &ExpertConfig) -> Result<Self, ExpertError> {
-        let wrong = |problems| ExpertError::Config { expert: config.name.clone(), problems };
+        let wrong = |problems| ExpertError::Config {
+            expert: config.name.clone(),
+            problems,
+        };
         let mut settings = config.settings.clone();
         let network = match NetworkConfig::take(&mut settings) {
             Ok(network) => network,
             Err(error) => return Err(wrong(vec![Problem::from(error)])),
         };
         let trainer = match settings.remove("trainer") {
-            Some(toml::Value::Table(table)) => TrainerConfig::parse(&table, "trainer").map_err(wrong)?,
+            Some(toml::Value::Table(table)) => {
+                TrainerConfig::parse(&table, "trainer").map_err(wrong)?
+            }
             Some(other) => {
-                let problem = Problem::new(schema::Code::Config, "wrong kind of value").at("trainer");
-                return Err(wrong(vec![problem.expected("a table").got(other.to_string())]));
+                let problem =
+                    Problem::new(schema::Code::Config, "wrong kind of value").at("trainer");
+                return Err(wrong(vec![
+                    problem.expected("a table").got(other.to_string()),
+                ]));
             }
             None => TrainerConfig::default(),
         };
-        let known: Vec<&str> = NetworkConfig::KEYS.iter().copied().chain(["trainer"]).collect();
+        let known: Vec<&str> = NetworkConfig::KEYS
+            .iter()
+            .copied()
+            .chain(["trainer"])
+            .collect();
         let unknown: Vec<Problem> = settings
             .keys()
             .map(|key| {
@@ -72,7 +84,11 @@ impl Parsed {
                 Problem::new(schema::Code::Config, what)
             })
             .collect();
-        if unknown.is_empty() { Ok(Self { network, trainer }) } else { Err(wrong(unknown)) }
+        if unknown.is_empty() {
+            Ok(Self { network, trainer })
+        } else {
+            Err(wrong(unknown))
+        }
     }
 
     fn settings(&self, expert: &str) -> Result<Settings, ExpertError> {
@@ -97,7 +113,10 @@ impl Kind for NetworkKind {
     }
 
     fn default_settings(&self) -> Settings {
-        let parsed = Parsed { network: NetworkConfig::default(), trainer: TrainerConfig::default() };
+        let parsed = Parsed {
+            network: NetworkConfig::default(),
+            trainer: TrainerConfig::default(),
+        };
         // Both are plain numbers, names and tables, which TOML can hold.
         parsed.settings(self.name()).unwrap_or_default()
     }
@@ -105,7 +124,9 @@ impl Kind for NetworkKind {
     fn check(&self, config: &ExpertConfig, columns: &[Column], task: Task) -> Vec<Problem> {
         let mut problems = check_inputs(config, columns, (1, usize::MAX), |_| true);
         match Parsed::of(config) {
-            Err(ExpertError::Config { problems: found, .. }) => problems.extend(found),
+            Err(ExpertError::Config {
+                problems: found, ..
+            }) => problems.extend(found),
             Err(error) => problems.push(error.into()),
             Ok(parsed) => {
                 problems.extend(parsed.network.check(&own_columns(config, columns), task));
@@ -124,10 +145,15 @@ impl Kind for NetworkKind {
     ) -> Result<ExpertConfig, ExpertError> {
         let parsed = Parsed::of(config)?;
         let complete = Parsed {
-            network: parsed.network.complete(&own_columns(config, columns), task)?,
+            network: parsed
+                .network
+                .complete(&own_columns(config, columns), task)?,
             trainer: parsed.trainer,
         };
-        Ok(ExpertConfig { settings: complete.settings(&config.name)?, ..config.clone() })
+        Ok(ExpertConfig {
+            settings: complete.settings(&config.name)?,
+            ..config.clone()
+        })
     }
 
     fn is_cheap(&self) -> bool {
@@ -143,7 +169,10 @@ impl Kind for NetworkKind {
         let parsed = Parsed::of(config)?;
         let network = Job::new(config, &parsed, context, rows)?.network;
         let memory = network.memory(parsed.trainer.batch_size);
-        Ok(Some(Size { plan: network.plan(), memory_bytes: memory.total_bytes() }))
+        Ok(Some(Size {
+            plan: network.plan(),
+            memory_bytes: memory.total_bytes(),
+        }))
     }
 
     fn image_sizes(&self, config: &ExpertConfig) -> Result<Vec<usize>, ExpertError> {
@@ -165,7 +194,9 @@ impl Kind for NetworkKind {
         rows: &[usize],
         reserve_secs: f64,
     ) -> Result<Option<ExpertConfig>, ExpertError> {
-        let Some(left) = context.control.remaining_secs() else { return Ok(Some(config.clone())) };
+        let Some(left) = context.control.remaining_secs() else {
+            return Ok(Some(config.clone()));
+        };
         let mut parsed = Parsed::of(config)?;
         let job = Job::new(config, &parsed, context, rows)?;
         let steps_per_epoch = job.train.num_batches();
@@ -177,7 +208,10 @@ impl Kind for NetworkKind {
             return Ok(None);
         }
         parsed.trainer.epochs = parsed.trainer.epochs.min(affordable as usize);
-        Ok(Some(ExpertConfig { settings: parsed.settings(&config.name)?, ..config.clone() }))
+        Ok(Some(ExpertConfig {
+            settings: parsed.settings(&config.name)?,
+            ..config.clone()
+        }))
     }
 
     fn fit(
@@ -189,9 +223,18 @@ impl Kind for NetworkKind {
     ) -> Result<(Box<dyn Expert>, ExpertConfig), ExpertError> {
         let mut parsed = Parsed::of(config)?;
         let mut job = Job::new(config, &parsed, context, rows)?;
-        let validation = if watch.is_empty() { None } else { Some(job.loader(context, watch, SPEAK_BATCH)?) };
-        let folder = |name: &str| context.folder.map(|folder| folder.join(name).join(&config.name));
-        let (logs, checkpoints): (Option<PathBuf>, Option<PathBuf>) = (folder("logs"), folder("checkpoints"));
+        let validation = if watch.is_empty() {
+            None
+        } else {
+            Some(job.loader(context, watch, SPEAK_BATCH)?)
+        };
+        let folder = |name: &str| {
+            context
+                .folder
+                .map(|folder| folder.join(name).join(&config.name))
+        };
+        let (logs, checkpoints): (Option<PathBuf>, Option<PathBuf>) =
+            (folder("logs"), folder("checkpoints"));
         let fit_context = FitContext {
             name: &config.name,
             observer: context.observer,
@@ -214,7 +257,10 @@ impl Kind for NetworkKind {
             StoppedBy::Deadline => parsed.trainer.stop_after_steps = Some(result.steps_run),
             StoppedBy::Finished | StoppedBy::EarlyStop => {}
         }
-        let trained = ExpertConfig { settings: parsed.settings(&config.name)?, ..config.clone() };
+        let trained = ExpertConfig {
+            settings: parsed.settings(&config.name)?,
+            ..config.clone()
+        };
         let expert = NetworkExpert {
             name: config.name.clone(),
             network: job.network,
@@ -232,11 +278,18 @@ impl Kind for NetworkKind {
         pack: Pack,
     ) -> Result<Box<dyn Expert>, ExpertError> {
         let mut pack = pack;
-        let description: Description = Parts { expert: &config.name, pack: &pack }.description()?;
+        let description: Description = Parts {
+            expert: &config.name,
+            pack: &pack,
+        }
+        .description()?;
         pack.description = description.network;
         let network = Network::open(&pack)?;
         if network.target() != target {
-            return Err(ExpertError::BadPack { expert: config.name.clone(), part: "target".to_owned() });
+            return Err(ExpertError::BadPack {
+                expert: config.name.clone(),
+                part: "target".to_owned(),
+            });
         }
         Ok(Box::new(NetworkExpert {
             name: config.name.clone(),
@@ -285,8 +338,15 @@ impl Job {
             inputs.push((name.clone(), fitted));
         }
         let seed = seed_of(config, context);
-        let network = Network::build(&parsed.network, &infos, context.target, seed.named("weights"))?;
-        let loader_config = parsed.trainer.train_loader(seed.named("loader"), loader_threads(context, &infos));
+        let network = Network::build(
+            &parsed.network,
+            &infos,
+            context.target,
+            seed.named("weights"),
+        )?;
+        let loader_config = parsed
+            .trainer
+            .train_loader(seed.named("loader"), loader_threads(context, &infos));
         let train = Loader::new(
             Arc::clone(context.dataset),
             rows,
@@ -294,16 +354,29 @@ impl Job {
             LoaderTarget::new(context.truth, context.target, context.weights),
             loader_config,
         )?;
-        Ok(Self { network, inputs, cols, train })
+        Ok(Self {
+            network,
+            inputs,
+            cols,
+            train,
+        })
     }
 
-    fn loader(&self, context: &Context<'_>, rows: &[usize], batch_size: usize) -> Result<Loader, ExpertError> {
+    fn loader(
+        &self,
+        context: &Context<'_>,
+        rows: &[usize],
+        batch_size: usize,
+    ) -> Result<Loader, ExpertError> {
         Ok(Loader::new(
             Arc::clone(context.dataset),
             rows,
             at(&self.cols, &self.inputs),
             LoaderTarget::new(context.truth, context.target, context.weights),
-            LoaderConfig { batch_size, ..LoaderConfig::default() },
+            LoaderConfig {
+                batch_size,
+                ..LoaderConfig::default()
+            },
         )?)
     }
 }
@@ -321,7 +394,10 @@ impl Expert for NetworkExpert {
             rows,
             at(&cols, &self.inputs),
             LoaderTarget::none(),
-            LoaderConfig { batch_size: SPEAK_BATCH, ..LoaderConfig::default() },
+            LoaderConfig {
+                batch_size: SPEAK_BATCH,
+                ..LoaderConfig::default()
+            },
         )?;
         let said = train::evaluate(&self.network, &loader, self.averages_flips)?;
         let mut voices = vec![Voice {
@@ -373,7 +449,10 @@ fn own_columns(config: &ExpertConfig, columns: &[Column]) -> Vec<Column> {
 }
 
 fn at(cols: &[usize], inputs: &[(String, Fitted)]) -> Vec<(usize, Fitted)> {
-    cols.iter().copied().zip(inputs.iter().map(|(_, fitted)| fitted.clone())).collect()
+    cols.iter()
+        .copied()
+        .zip(inputs.iter().map(|(_, fitted)| fitted.clone()))
+        .collect()
 }
 
 fn seed_of(config: &ExpertConfig, context: &Context<'_>) -> Seed {
@@ -384,19 +463,32 @@ fn seed_of(config: &ExpertConfig, context: &Context<'_>) -> Seed {
 fn loader_threads(context: &Context<'_>, infos: &[InputInfo]) -> usize {
     let has_pictures = infos.iter().any(|info| info.modality == Modality::Image);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = if context.threads == 0 { cores } else { context.threads };
+    let threads = if context.threads == 0 {
+        cores
+    } else {
+        context.threads
+    };
     if has_pictures { threads.min(2) } else { 0 }
 }
 
 /// How wide a fitted column is, in the words of the networks' room.
 fn width_of(fitted: &Fitted) -> InputWidth {
     match fitted {
-        Fitted::Tokens(_) => {
-            InputWidth::Tokens { vocab_size: fitted.vocab_size(), max_len: fitted.width() }
-        }
-        Fitted::Ngrams(_) => InputWidth::Ngrams { num_buckets: fitted.vocab_size() },
-        Fitted::Pixels(_) => InputWidth::Pixels { size_px: fitted.size_px() },
-        Fitted::Number(_) | Fitted::Date(_) => InputWidth::Floats { width: fitted.width() },
-        Fitted::Category(_) => InputWidth::Codes { num_values: fitted.vocab_size() },
+        Fitted::Tokens(_) => InputWidth::Tokens {
+            vocab_size: fitted.vocab_size(),
+            max_len: fitted.width(),
+        },
+        Fitted::Ngrams(_) => InputWidth::Ngrams {
+            num_buckets: fitted.vocab_size(),
+        },
+        Fitted::Pixels(_) => InputWidth::Pixels {
+            size_px: fitted.size_px(),
+        },
+        Fitted::Number(_) | Fitted::Date(_) => InputWidth::Floats {
+            width: fitted.width(),
+        },
+        Fitted::Category(_) => InputWidth::Codes {
+            num_values: fitted.vocab_size(),
+        },
     }
 }

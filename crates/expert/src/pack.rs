@@ -2,11 +2,7 @@
 
 use schema::{FittedTarget, Pack, PackTensor, PackValues};
 
-use crate::{
-    ExpertError,
-    expert::link,
-    softmax_regression::LinearModel,
-};
+use crate::{ExpertError, expert::link, softmax_regression::LinearModel};
 
 /// Parts of a saved expert by name.
 pub(crate) struct Parts<'a> {
@@ -53,7 +49,10 @@ impl<'a> Parts<'a> {
     ) -> Result<LinearModel, ExpertError> {
         let num_outputs = target.width();
         let floats = |name: &str, count: usize| {
-            self.pack.floats(name, count).map(<[f32]>::to_vec).ok_or_else(|| self.bad(name))
+            self.pack
+                .floats(name, count)
+                .map(<[f32]>::to_vec)
+                .ok_or_else(|| self.bad(name))
         };
         Ok(LinearModel {
             link: link(target),
@@ -68,8 +67,16 @@ impl<'a> Parts<'a> {
 /// Adds a linear model to what is saved.
 pub(crate) fn add_linear(pack: &mut Pack, model: &LinearModel) {
     let shape = [model.width, model.num_outputs];
-    add(pack, "weights", PackTensor::f32(&shape, model.weights.clone()));
-    add(pack, "bias", PackTensor::f32(&[model.num_outputs], model.bias.clone()));
+    add(
+        pack,
+        "weights",
+        PackTensor::f32(&shape, model.weights.clone()),
+    );
+    add(
+        pack,
+        "bias",
+        PackTensor::f32(&[model.num_outputs], model.bias.clone()),
+    );
 }
 
 /// Adds a tensor.

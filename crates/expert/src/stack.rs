@@ -132,8 +132,10 @@ impl Stacker<'_> {
         let families = worth::families(self.terms, voices);
         let loss = |mask: &[bool]| self.losses(&self.crossed_over(mask, records), records);
         let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len().max(1) as f64;
-        let mut alone: Vec<(f64, &Vec<bool>)> =
-            families.iter().map(|family| (mean(&loss(family)), family)).collect();
+        let mut alone: Vec<(f64, &Vec<bool>)> = families
+            .iter()
+            .map(|family| (mean(&loss(family)), family))
+            .collect();
         alone.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut kept = match alone.first() {
             Some((_, best)) => (*best).clone(),
@@ -158,7 +160,11 @@ impl Stacker<'_> {
         let weigh = |pattern: &Pattern| {
             let wanted = both(&pattern.weighed, kept);
             // Where none of the kept voices is left, the others may speak.
-            let mask = if wanted.contains(&true) { wanted } else { pattern.weighed.clone() };
+            let mask = if wanted.contains(&true) {
+                wanted
+            } else {
+                pattern.weighed.clone()
+            };
             let own: Vec<usize> = match pattern.natural {
                 true => {
                     let is_own = |record: &usize| self.terms.mask(*record) == pattern.heard;
@@ -171,7 +177,10 @@ impl Stacker<'_> {
                 weights: self.fit(&own).weights(&mask),
             }
         };
-        pattern::patterns(self.terms, records).iter().map(weigh).collect()
+        pattern::patterns(self.terms, records)
+            .iter()
+            .map(weigh)
+            .collect()
     }
 
     /// Scores of every record by the stack that records of other folds give; unknown records by all of them.
@@ -205,8 +214,9 @@ impl Stacker<'_> {
                 scores[record * width..][..width].copy_from_slice(answer);
             }
         };
-        let unknown: Vec<usize> =
-            (0..self.terms.num_records).filter(|record| !records.contains(record)).collect();
+        let unknown: Vec<usize> = (0..self.terms.num_records)
+            .filter(|record| !records.contains(record))
+            .collect();
         put(&unknown, answer(records, &unknown));
         let num_folds = NUM_FOLDS.min(records.len());
         for fold in 0..num_folds {
@@ -227,7 +237,13 @@ impl Stacker<'_> {
         let mut scores = Vec::with_capacity(records.len() * self.terms.width);
         for record in records {
             let mask = self.terms.mask(*record);
-            scores.extend(answer(self.target.task, patterns, self.terms, (*record, &mask), &prior));
+            scores.extend(answer(
+                self.target.task,
+                patterns,
+                self.terms,
+                (*record, &mask),
+                &prior,
+            ));
         }
         scores
     }
@@ -237,8 +253,10 @@ impl Stacker<'_> {
         let fit = self.fit(records);
         let width = self.terms.width;
         let loss = |record: &usize| {
-            let mut row: Vec<f64> =
-                scores[record * width..][..width].iter().map(|s| f64::from(*s)).collect();
+            let mut row: Vec<f64> = scores[record * width..][..width]
+                .iter()
+                .map(|s| f64::from(*s))
+                .collect();
             fit.loss(*record, &mut row)
         };
         records.iter().map(loss).collect()
@@ -249,11 +267,15 @@ impl Stacker<'_> {
         let Aim::Values(values) = self.aim else {
             return 0.0;
         };
-        let mut off: Vec<f64> =
-            records.iter().map(|r| f64::from((scores[*r] - values[*r]).abs())).collect();
+        let mut off: Vec<f64> = records
+            .iter()
+            .map(|r| f64::from((scores[*r] - values[*r]).abs()))
+            .collect();
         off.sort_by(f64::total_cmp);
         let rank = ((off.len() + 1) as f64 * COVERAGE).ceil() as usize;
-        off.get(rank.min(off.len()).saturating_sub(1)).copied().unwrap_or(0.0)
+        off.get(rank.min(off.len()).saturating_sub(1))
+            .copied()
+            .unwrap_or(0.0)
     }
 }
 
@@ -293,7 +315,10 @@ fn answer(
     if task.is_single_label() {
         let high = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let log_sum = high + scores.iter().map(|s| (s - high).exp()).sum::<f64>().ln();
-        return scores.iter().map(|score| (score - log_sum) as f32).collect();
+        return scores
+            .iter()
+            .map(|score| (score - log_sum) as f32)
+            .collect();
     }
     scores.iter().map(|score| *score as f32).collect()
 }
@@ -321,15 +346,23 @@ impl FittedStack {
     /// Whether any voice of an expert counts: the voice of its name, or one of its parts (`name/part`).
     pub fn listens_to(&self, expert: &str) -> bool {
         let is_of = |voice: &String| {
-            voice.strip_prefix(expert).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            voice
+                .strip_prefix(expert)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         self.voices.iter().any(is_of)
     }
 
     /// Each voice that counts and its weight where all are present.
     pub fn weights(&self) -> impl Iterator<Item = (&str, f64)> {
-        let first = self.patterns.first().map_or(&[][..], |pattern| &pattern.weights);
-        self.voices.iter().map(String::as_str).zip(first.iter().copied())
+        let first = self
+            .patterns
+            .first()
+            .map_or(&[][..], |pattern| &pattern.weights);
+        self.voices
+            .iter()
+            .map(String::as_str)
+            .zip(first.iter().copied())
     }
 
     /// Half-width of the interval that held 90 % of held-out records, in the target's scale; 0 unless regression.
@@ -369,7 +402,13 @@ impl FittedStack {
         let mut scores = Vec::with_capacity(num_records * target.width());
         for record in 0..num_records {
             let mask = terms.mask(record);
-            scores.extend(answer(target.task, &self.patterns, &terms, (record, &mask), &prior));
+            scores.extend(answer(
+                target.task,
+                &self.patterns,
+                &terms,
+                (record, &mask),
+                &prior,
+            ));
         }
         Ok(scores)
     }

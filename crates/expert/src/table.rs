@@ -83,7 +83,10 @@ const STEPS_AN_EPOCH: usize = 100;
 impl TableConfig {
     fn mlp_fit(&self, num_records: usize) -> MlpFit {
         let batch_size = match self.batch_size {
-            0 => num_records.div_ceil(STEPS_AN_EPOCH).next_power_of_two().clamp(32, 512),
+            0 => num_records
+                .div_ceil(STEPS_AN_EPOCH)
+                .next_power_of_two()
+                .clamp(32, 512),
             given => given,
         };
         let epochs = match self.epochs {
@@ -197,7 +200,10 @@ fn read_settings(config: &ExpertConfig) -> Result<TableConfig, ExpertError> {
             own.dropout_rate, own.unseen_rate
         )
     } else if !(own.learning_rate > 0.0 && own.learning_rate <= 1.0) {
-        format!("learning_rate: expected above 0, at most 1, got {}", own.learning_rate)
+        format!(
+            "learning_rate: expected above 0, at most 1, got {}",
+            own.learning_rate
+        )
     } else if !(own.weight_decay >= 0.0 && own.weight_decay.is_finite()) {
         format!("weight_decay: expected 0 or more, got {}", own.weight_decay)
     } else {
@@ -257,7 +263,13 @@ fn fit_networks(
         .map(|place| {
             let seed = context.seed.named("network").at(place as u64);
             let mut network = Mlp::new(&widths, fit.hidden_dim, seed)?;
-            network.fit(&inputs, (values, weights.as_deref()), fit, seed, context.control)?;
+            network.fit(
+                &inputs,
+                (values, weights.as_deref()),
+                fit,
+                seed,
+                context.control,
+            )?;
             Ok(network)
         })
         .collect::<Result<Vec<Mlp>, ExpertError>>()?;
@@ -322,9 +334,16 @@ impl Expert for Table {
 
     fn speak(&self, dataset: &Arc<Dataset>, rows: &[usize]) -> Result<Vec<Voice>, ExpertError> {
         let cols = positions(&self.name, &self.inputs, dataset)?;
-        let present: Vec<bool> = rows.iter().map(|row| is_present(dataset, &cols, *row)).collect();
-        let with: Vec<usize> =
-            rows.iter().zip(&present).filter(|(_, is)| **is).map(|(row, _)| *row).collect();
+        let present: Vec<bool> = rows
+            .iter()
+            .map(|row| is_present(dataset, &cols, *row))
+            .collect();
+        let with: Vec<usize> = rows
+            .iter()
+            .zip(&present)
+            .filter(|(_, is)| **is)
+            .map(|(row, _)| *row)
+            .collect();
         let scores = self.scores(dataset, &cols, &with)?;
         Ok(vec![Voice {
             name: self.name.clone(),
@@ -339,7 +358,11 @@ impl Expert for Table {
         let facts = match &self.model {
             Model::Linear { crosses, linear } => {
                 let (tabular, keys) = crosses.parts();
-                pack::add(&mut pack, "keys", PackTensor::u32(&[keys.len() / 4, 4], keys));
+                pack::add(
+                    &mut pack,
+                    "keys",
+                    PackTensor::u32(&[keys.len() / 4, 4], keys),
+                );
                 pack::add_linear(&mut pack, linear);
                 Facts {
                     tabular: tabular.clone(),
@@ -368,9 +391,10 @@ impl Expert for Table {
     fn num_parameters(&self) -> usize {
         match &self.model {
             Model::Linear { linear, .. } => linear.weights.len() + linear.bias.len(),
-            Model::Networks { networks, .. } => {
-                networks.iter().map(|network| network.parameters.num_values()).sum()
-            }
+            Model::Networks { networks, .. } => networks
+                .iter()
+                .map(|network| network.parameters.num_values())
+                .sum(),
         }
     }
 }
@@ -391,7 +415,9 @@ fn open_networks(parts: &Parts<'_>, facts: Facts) -> Result<Model, ExpertError> 
         for (id, name, shape) in names {
             let values = parts.pack.floats(&name, shape.iter().product());
             let values = values.ok_or_else(|| parts.bad(&name))?;
-            network.parameters.set(id, engine::Tensor::from_slice(&shape, values)?)?;
+            network
+                .parameters
+                .set(id, engine::Tensor::from_slice(&shape, values)?)?;
         }
         networks.push(network);
     }

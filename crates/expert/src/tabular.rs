@@ -54,19 +54,22 @@ impl Scaling {
         if value.is_nan() {
             return 0.0;
         }
-        let value = if self.log { value.max(1e-300).ln() } else { value };
+        let value = if self.log {
+            value.max(1e-300).ln()
+        } else {
+            value
+        };
         // Far outside what training saw, a model can only guess: keep it from shouting.
         ((value - self.mean) / self.deviation).clamp(-10.0, 10.0)
     }
 
     /// Bin of the number from 1; 0 is missing.
     pub(crate) fn bin(&self, value: f64) -> u32 {
-        if value.is_nan() { 0 } else { 1 + self.edges.partition_point(|edge| *edge < value) as u32 }
-    }
-
-    /// Number of bins, the missing one included.
-    pub(crate) fn num_bins(&self) -> usize {
-        self.edges.len() + 2
+        if value.is_nan() {
+            0
+        } else {
+            1 + self.edges.partition_point(|edge| *edge < value) as u32
+        }
     }
 }
 
@@ -117,10 +120,14 @@ impl FittedTabular {
                 _ => &[Aspect::Value],
             };
             for aspect in aspects {
-                let numbers: Vec<f64> =
-                    rows.iter().map(|row| number(dataset, *col, *row, *aspect)).collect();
-                let names: Vec<Option<String>> =
-                    rows.iter().map(|row| name(dataset, *col, *row, *aspect)).collect();
+                let numbers: Vec<f64> = rows
+                    .iter()
+                    .map(|row| number(dataset, *col, *row, *aspect))
+                    .collect();
+                let names: Vec<Option<String>> = rows
+                    .iter()
+                    .map(|row| name(dataset, *col, *row, *aspect))
+                    .collect();
                 let field = Field {
                     input,
                     aspect: *aspect,
@@ -173,9 +180,9 @@ fn number(dataset: &Dataset, col: usize, row: usize, aspect: Aspect) -> f64 {
     let date = || dataset.date(col, row);
     let value = match aspect {
         Aspect::Value => match dataset.columns()[col].modality {
-            Modality::Category => {
-                dataset.category(col, row).and_then(|name| name.trim().parse::<f64>().ok())
-            }
+            Modality::Category => dataset
+                .category(col, row)
+                .and_then(|name| name.trim().parse::<f64>().ok()),
             _ => dataset.number(col, row),
         },
         Aspect::Day => date().map(|secs| secs as f64 / SECS_PER_DAY as f64),
@@ -212,19 +219,30 @@ fn month(secs: i64) -> i64 {
         (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let from_march = (5 * day_of_year + 2) / 153;
-    if from_march < 10 { from_march + 3 } else { from_march - 9 }
+    if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    }
 }
 
 /// `None` if fewer than two distinct numbers are there.
 fn fit_scaling(numbers: &[f64]) -> Option<Scaling> {
-    let mut sorted: Vec<f64> = numbers.iter().copied().filter(|number| !number.is_nan()).collect();
+    let mut sorted: Vec<f64> = numbers
+        .iter()
+        .copied()
+        .filter(|number| !number.is_nan())
+        .collect();
     sorted.sort_by(f64::total_cmp);
     if sorted.len() * 2 < numbers.len() && sorted.len() < 10 || sorted.first() == sorted.last() {
         return None;
     }
     let is_positive = sorted[0] > 0.0;
     let log = is_positive && moments(&sorted).2 > SKEWED;
-    let scaled: Vec<f64> = sorted.iter().map(|v| if log { v.ln() } else { *v }).collect();
+    let scaled: Vec<f64> = sorted
+        .iter()
+        .map(|v| if log { v.ln() } else { *v })
+        .collect();
     let (mean, deviation, _) = moments(&scaled);
     let mut edges: Vec<f64> = (1..NUM_BINS)
         .map(|bin| {
@@ -248,7 +266,11 @@ fn moments(values: &[f64]) -> (f64, f64, f64) {
     let mean = values.iter().sum::<f64>() / count;
     let power = |p: i32| values.iter().map(|v| (v - mean).powi(p)).sum::<f64>() / count;
     let deviation = power(2).sqrt();
-    (mean, deviation, power(3) / deviation.powi(3).max(f64::MIN_POSITIVE))
+    (
+        mean,
+        deviation,
+        power(3) / deviation.powi(3).max(f64::MIN_POSITIVE),
+    )
 }
 
 /// Levels of a category, or of whole numbers that repeat like names do.
@@ -264,8 +286,10 @@ fn fit_levels(names: &[Option<String>], modality: Modality) -> Option<Vec<String
         return None;
     }
     let at_least = if num_known > 20 { MIN_RECORDS } else { 1 };
-    let mut kept: Vec<(&String, usize)> =
-        counts.into_iter().filter(|(_, count)| *count >= at_least).collect();
+    let mut kept: Vec<(&String, usize)> = counts
+        .into_iter()
+        .filter(|(_, count)| *count >= at_least)
+        .collect();
     kept.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
     kept.truncate(MAX_LEVELS);
     let mut levels: Vec<String> = kept.into_iter().map(|(name, _)| name.clone()).collect();
@@ -297,9 +321,12 @@ mod tests {
     #[test]
     fn months_are_those_of_the_calendar() {
         // 2024-02-29, 2024-03-01, 1969-12-31, 2000-01-01 at midnight; by `date -u -d ... +%s`.
-        for (secs, expected) in
-            [(1_709_164_800, 2), (1_709_251_200, 3), (-86_400, 12), (946_684_800, 1)]
-        {
+        for (secs, expected) in [
+            (1_709_164_800, 2),
+            (1_709_251_200, 3),
+            (-86_400, 12),
+            (946_684_800, 1),
+        ] {
             assert_eq!(month(secs), expected);
         }
     }
@@ -313,16 +340,21 @@ mod tests {
         assert!(middle.abs() < 1e-9, "{middle}");
         assert_eq!(scaling.bin(f64::NAN), 0);
         assert_eq!(scaling.bin(0.0), 1);
-        assert_eq!(scaling.bin(1e9) as usize, scaling.num_bins() - 1);
+        assert_eq!(scaling.bin(1e9) as usize, NUM_BINS);
         assert_eq!(fit_scaling(&[1.0, 1.0, f64::NAN]), None);
     }
 
     #[test]
     fn whole_numbers_are_levels_only_if_they_repeat() {
         let names = |modulus: u32| -> Vec<Option<String>> {
-            (0..60).map(|i| Some((90_000 + i % modulus).to_string())).collect()
+            (0..60)
+                .map(|i| Some((90_000 + i % modulus).to_string()))
+                .collect()
         };
-        assert_eq!(fit_levels(&names(10), Modality::Number).map(|levels| levels.len()), Some(10));
+        assert_eq!(
+            fit_levels(&names(10), Modality::Number).map(|levels| levels.len()),
+            Some(10)
+        );
         assert_eq!(fit_levels(&names(59), Modality::Number), None);
     }
 }

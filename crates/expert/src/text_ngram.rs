@@ -61,8 +61,9 @@ impl Kind for TextNgramKind {
     }
 
     fn check(&self, config: &ExpertConfig, columns: &[Column], _task: Task) -> Vec<Problem> {
-        let mut problems =
-            check_inputs(config, columns, (1, usize::MAX), |modality| modality == Modality::Text);
+        let mut problems = check_inputs(config, columns, (1, usize::MAX), |modality| {
+            modality == Modality::Text
+        });
         problems.extend(read_settings(config).err().map(Problem::from));
         problems
     }
@@ -116,7 +117,10 @@ impl Kind for TextNgramKind {
             model,
             prior: prior_scores(context.target),
         };
-        let chosen = TextNgramConfig { l2: vec![l2], ..own };
+        let chosen = TextNgramConfig {
+            l2: vec![l2],
+            ..own
+        };
         Ok((Box::new(expert), with_settings(config, &chosen)))
     }
 
@@ -150,7 +154,10 @@ fn read_settings(config: &ExpertConfig) -> Result<TextNgramConfig, ExpertError> 
     let wrong = if own.buckets == 0 {
         Some("buckets: expected at least 1, got 0".to_owned())
     } else if own.l2.is_empty() || own.l2.iter().any(|l2| !(l2.is_finite() && *l2 > 0.0)) {
-        Some(format!("l2: expected one or more numbers above 0, got {:?}", own.l2))
+        Some(format!(
+            "l2: expected one or more numbers above 0, got {:?}",
+            own.l2
+        ))
     } else {
         None
     };
@@ -185,10 +192,19 @@ impl Expert for TextNgram {
 
     fn speak(&self, dataset: &Arc<Dataset>, rows: &[usize]) -> Result<Vec<Voice>, ExpertError> {
         let cols = positions(&self.name, &self.inputs, dataset)?;
-        let present: Vec<bool> = rows.iter().map(|row| is_present(dataset, &cols, *row)).collect();
-        let with: Vec<usize> =
-            rows.iter().zip(&present).filter(|(_, present)| **present).map(|(row, _)| *row).collect();
-        let scores = self.model.scores(&features(&self.ngrams, dataset, &cols, &with));
+        let present: Vec<bool> = rows
+            .iter()
+            .map(|row| is_present(dataset, &cols, *row))
+            .collect();
+        let with: Vec<usize> = rows
+            .iter()
+            .zip(&present)
+            .filter(|(_, present)| **present)
+            .map(|(row, _)| *row)
+            .collect();
+        let scores = self
+            .model
+            .scores(&features(&self.ngrams, dataset, &cols, &with));
         Ok(vec![Voice {
             name: self.name.clone(),
             inputs: self.inputs.clone(),
@@ -229,10 +245,18 @@ fn width(ngrams: &[FittedNgrams]) -> usize {
 }
 
 /// The bags of all columns side by side.
-fn features(ngrams: &[FittedNgrams], dataset: &Dataset, cols: &[usize], rows: &[usize]) -> Features {
+fn features(
+    ngrams: &[FittedNgrams],
+    dataset: &Dataset,
+    cols: &[usize],
+    rows: &[usize],
+) -> Features {
     let mut sparse = Sparse::new(width(ngrams));
-    let columns: Vec<_> =
-        ngrams.iter().zip(cols).map(|(ngrams, col)| ngrams.rows(dataset, *col, rows)).collect();
+    let columns: Vec<_> = ngrams
+        .iter()
+        .zip(cols)
+        .map(|(ngrams, col)| ngrams.rows(dataset, *col, rows))
+        .collect();
     for record in 0..rows.len() {
         let mut first = 0;
         let mut entries = Vec::new();

@@ -59,7 +59,11 @@ macro_rules! record {
 /// # Errors
 /// If work has already begun with another number.
 pub fn set_threads(threads: usize) -> Result<(), Problem> {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().map_err(|error| {
-        Problem::new(Code::Internal, "the number of threads cannot be set").got(error.to_string())
-    })
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .map_err(|error| {
+            Problem::new(Code::Internal, "the number of threads cannot be set")
+                .got(error.to_string())
+        })
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use data::{CellRef, Dataset, DatasetOptions, Inspection, Table, Truth, split};
 use report::Skipped;
 use schema::{
-    Code, Column, Config, ExpertConfig, FittedTarget, Modality, Problem, Role, Seed, Task, Validation,
+    Code, Column, Config, ExpertConfig, FittedTarget, Problem, Role, Seed, Task, Validation,
     closest,
 };
 use train::{Event, Observer};
@@ -16,6 +16,8 @@ pub(crate) struct Prepared {
     pub(crate) config: Config,
     /// Input columns.
     pub(crate) columns: Vec<Column>,
+    /// The column that names records, if there is one.
+    pub(crate) id_column: Option<Column>,
     /// The target as fitted on the training table.
     pub(crate) target: FittedTarget,
     /// Decoded records: the training table, then the validation table if there is one.
@@ -40,6 +42,7 @@ pub(crate) struct Prepared {
 pub(crate) struct Outline {
     pub(crate) config: Config,
     pub(crate) columns: Vec<Column>,
+    pub(crate) id_column: Option<Column>,
     pub(crate) task: Task,
     pub(crate) table: Table,
     /// Rows below this stand in the training table, the others in the validation table.
@@ -56,11 +59,21 @@ pub(crate) fn outline(table: Table, mut config: Config) -> Result<Outline, Probl
     })?;
     let inspection = data::inspect(&table, Some(&target), &config.columns)?;
     let task = config.data.task.or(inspection.task).ok_or_else(|| {
-        Problem::new(Code::Data, format!("nothing can be learned from the target column \"{target}\""))
-            .got(inspection.task_why.clone())
-            .help("choose another target, or say what it is with --task")
+        Problem::new(
+            Code::Data,
+            format!("nothing can be learned from the target column \"{target}\""),
+        )
+        .got(inspection.task_why.clone())
+        .help("choose another target, or say what it is with --task")
     })?;
     let columns = input_columns(&inspection, &config, &target)?;
+    let is_input = |name: &str| columns.iter().any(|column| column.name == name);
+    let id_column = inspection
+        .columns
+        .iter()
+        .map(|info| &info.column)
+        .find(|column| column.role == Role::Id && !is_input(&column.name))
+        .cloned();
     let num_training = table.num_records();
     let table = match &config.data.validation {
         Validation::Fraction(fraction) if !(*fraction > 0.0 && *fraction <= 0.9) => {
@@ -72,40 +85,77 @@ pub(crate) fn outline(table: Table, mut config: Config) -> Result<Outline, Probl
         Validation::File(path) => {
             let validation = Table::open(path)?;
             Table::concat(&[table, validation]).ok_or_else(|| {
-                Problem::new(Code::Data, "the validation table cannot be put behind the training table")
+                Problem::new(
+                    Code::Data,
+                    "the validation table cannot be put behind the training table",
+                )
             })?
         }
     };
     config.data.task = Some(task);
     config.data.inputs = columns.iter().map(|column| column.name.clone()).collect();
-    config.columns = columns.iter().map(|column| (column.name.clone(), column.modality)).collect();
-    let warnings = inspection.warnings.iter().map(|warning| warning.text.clone()).collect();
-    Ok(Outline { config, columns, task, table, num_training, warnings })
+    config.columns = columns
+        .iter()
+        .map(|column| (column.name.clone(), column.modality))
+        .collect();
+    let warnings = inspection
+        .warnings
+        .iter()
+        .map(|warning| warning.text.clone())
+        .collect();
+    Ok(Outline {
+        config,
+        columns,
+        id_column,
+        task,
+        table,
+        num_training,
+        warnings,
+    })
 }
 
-fn input_columns(inspection: &Inspection, config: &Config, target: &str) -> Result<Vec<Column>, Problem> {
+fn input_columns(
+    inspection: &Inspection,
+    config: &Config,
+    target: &str,
+) -> Result<Vec<Column>, Problem> {
     if config.data.inputs.is_empty() {
         let serves_otherwise = |name: &str| {
-            [&config.data.group_by, &config.data.time_by, &config.data.weight]
-                .iter()
-                .any(|other| other.as_deref() == Some(name))
+            [
+                &config.data.group_by,
+                &config.data.time_by,
+                &config.data.weight,
+            ]
+            .iter()
+            .any(|other| other.as_deref() == Some(name))
         };
-        let columns: Vec<Column> =
-            inspection.inputs().into_iter().filter(|column| !serves_otherwise(&column.name)).collect();
+        let columns: Vec<Column> = inspection
+            .inputs()
+            .into_iter()
+            .filter(|column| !serves_otherwise(&column.name))
+            .collect();
         if columns.is_empty() {
             return Err(Problem::new(Code::Data, "no column can serve as an input")
                 .help("`multifuse inspect` says why each was left out; name some with --inputs"));
         }
         return Ok(columns);
     }
-    let names: Vec<&str> = inspection.columns.iter().map(|info| info.column.name.as_str()).collect();
+    let names: Vec<&str> = inspection
+        .columns
+        .iter()
+        .map(|info| info.column.name.as_str())
+        .collect();
     let mut columns = Vec::new();
     for name in &config.data.inputs {
         if name == target {
-            return Err(Problem::new(Code::Config, format!("\"{name}\" is both target and input"))
-                .help("leave it out of --inputs"));
+            return Err(
+                Problem::new(Code::Config, format!("\"{name}\" is both target and input"))
+                    .help("leave it out of --inputs"),
+            );
         }
-        let info = inspection.column(name).ok_or_else(|| unknown_column(name, &names))?;
+        let info = inspection
+            .column(name)
+            .ok_or_else(|| unknown_column(name, &names))?;
         columns.push(Column {
             name: name.clone(),
             modality: info.column.modality,
@@ -125,33 +175,67 @@ fn unknown_column(name: &str, names: &[&str]) -> Problem {
 }
 
 /// Decodes the records and splits them.
-pub(crate) fn prepare(outline: Outline, threads: usize, observer: &dyn Observer) -> Result<Prepared, Problem> {
-    let Outline { config, columns, task, table, num_training, mut warnings } = outline;
+pub(crate) fn prepare(
+    outline: Outline,
+    threads: usize,
+    observer: &dyn Observer,
+) -> Result<Prepared, Problem> {
+    let Outline {
+        config,
+        columns,
+        id_column,
+        task,
+        table,
+        num_training,
+        mut warnings,
+    } = outline;
     let table = Arc::new(table);
     let dataset = open(&table, &columns, &config, threads, observer)?;
     let mut skipped = skipped_records(&table, &dataset);
 
-    let training: Vec<usize> =
-        dataset.good_rows().iter().copied().filter(|row| *row < num_training).collect();
+    let training: Vec<usize> = dataset
+        .good_rows()
+        .iter()
+        .copied()
+        .filter(|row| *row < num_training)
+        .collect();
     let target_name = config.data.target.as_deref().unwrap_or_default();
     let target = data::fit_target(&table, &training, target_name, task)?;
     let all: Vec<usize> = (0..table.num_records()).collect();
     let truth = data::truth(&table, &all, &target)?;
-    let (rows, unknown): (Vec<usize>, Vec<usize>) =
-        dataset.good_rows().iter().partition(|row| truth.is_known(**row));
-    skipped.count("no target, or a class that only the validation table has", unknown.len());
+    let (rows, unknown): (Vec<usize>, Vec<usize>) = dataset
+        .good_rows()
+        .iter()
+        .copied()
+        .partition(|row| truth.is_known(*row));
+    skipped.count(
+        "no target, or a class that only the validation table has",
+        unknown.len(),
+    );
 
     let groups = split::groups(&dataset, &rows, config.data.group_by.as_deref())?;
-    let (fit_rows, held_out) = split_rows(&config, &dataset, &rows, &groups, &truth, num_training, &target)?;
+    let known = Known {
+        rows: &rows,
+        groups: &groups,
+        truth: &truth,
+        num_training,
+    };
+    let (fit_rows, held_out) = known.split(&config, &dataset, &target)?;
     let group_of: BTreeMap<usize, usize> = rows.iter().copied().zip(groups).collect();
     let held_out_groups = held_out.iter().map(|row| group_of[row]).collect();
     if let Validation::File(path) = &config.data.validation {
-        warnings.extend(shared_groups(&fit_rows, &held_out, &group_of, &path.display().to_string()));
+        warnings.extend(shared_groups(
+            &fit_rows,
+            &held_out,
+            &group_of,
+            &path.display().to_string(),
+        ));
     }
     let weights = record_weights(&config, &table, &truth, &target, &fit_rows)?;
     Ok(Prepared {
         config,
         columns,
+        id_column,
         target,
         dataset,
         truth,
@@ -180,19 +264,26 @@ fn open(
     };
     let name = "reading records".to_owned();
     let start = Instant::now();
-    observer.event(&Event::PartStarted { name: name.clone(), total: table.num_records() });
-    let dataset = Dataset::open_with_progress(Arc::clone(table), columns, &options, &|done, total| {
-        observer.event(&Event::Progress {
-            name: name.clone(),
-            done,
-            total,
-            records_per_sec: done as f64 / start.elapsed().as_secs_f64().max(1e-9),
-            eta_secs: None,
-            loss: None,
-            metric: None,
-        });
-    })?;
-    observer.event(&Event::PartEnded { name, secs: start.elapsed().as_secs_f64() });
+    observer.event(&Event::PartStarted {
+        name: name.clone(),
+        total: table.num_records(),
+    });
+    let dataset =
+        Dataset::open_with_progress(Arc::clone(table), columns, &options, &|done, total| {
+            observer.event(&Event::Progress {
+                name: name.clone(),
+                done,
+                total,
+                records_per_sec: done as f64 / start.elapsed().as_secs_f64().max(1e-9),
+                eta_secs: None,
+                loss: None,
+                metric: None,
+            });
+        })?;
+    observer.event(&Event::PartEnded {
+        name,
+        secs: start.elapsed().as_secs_f64(),
+    });
     Ok(Arc::new(dataset))
 }
 
@@ -208,33 +299,58 @@ fn image_sizes(experts: &[ExpertConfig]) -> Result<Vec<usize>, Problem> {
 fn skipped_records(table: &Table, dataset: &Dataset) -> Skipped {
     let mut skipped = Skipped::default();
     for bad in table.bad_rows() {
-        skipped.add(&bad.reason, &format!("{}:{}: {}", table.name(), bad.line, bad.text));
+        skipped.add(
+            "bad_row",
+            &format!("{}:{}: {}", table.name(), bad.line, bad.text),
+        );
     }
     for bad in dataset.bad() {
-        let place = format!("{}:{}, column \"{}\"", table.name_of(bad.row), bad.line, bad.column);
+        let place = format!(
+            "{}:{}, column \"{}\"",
+            table.name_of(bad.row),
+            bad.line,
+            bad.column
+        );
         skipped.add(bad.reason_code, &format!("{place}: {}", bad.text));
     }
     skipped
 }
 
-fn split_rows(
-    config: &Config,
-    dataset: &Dataset,
-    rows: &[usize],
-    groups: &[usize],
-    truth: &Truth,
+/// The records that can be learned from.
+struct Known<'a> {
+    rows: &'a [usize],
+    groups: &'a [usize],
+    truth: &'a Truth,
     num_training: usize,
-    target: &FittedTarget,
-) -> Result<(Vec<usize>, Vec<usize>), Problem> {
-    let seed = Seed(config.run.seed).named("split");
-    match (&config.data.validation, &config.data.time_by) {
-        (Validation::File(_), _) => Ok(rows.iter().partition(|row| **row < num_training)),
-        (Validation::Fraction(fraction), Some(column)) => {
-            Ok(split::by_time(dataset, rows, column, *fraction)?)
-        }
-        (Validation::Fraction(fraction), None) => {
-            let truth = truth.select(rows, target.width());
-            Ok(split::holdout(rows, groups, Some(&truth), *fraction, seed)?)
+}
+
+impl Known<'_> {
+    /// Rows to fit on and rows to keep aside.
+    fn split(
+        &self,
+        config: &Config,
+        dataset: &Dataset,
+        target: &FittedTarget,
+    ) -> Result<(Vec<usize>, Vec<usize>), Problem> {
+        let seed = Seed(config.run.seed).named("split");
+        match (&config.data.validation, &config.data.time_by) {
+            (Validation::File(_), _) => {
+                let rows = self.rows.iter().copied();
+                Ok(rows.partition(|row| *row < self.num_training))
+            }
+            (Validation::Fraction(fraction), Some(column)) => {
+                Ok(split::by_time(dataset, self.rows, column, *fraction)?)
+            }
+            (Validation::Fraction(fraction), None) => {
+                let truth = self.truth.select(self.rows, target.width());
+                Ok(split::holdout(
+                    self.rows,
+                    self.groups,
+                    Some(&truth),
+                    *fraction,
+                    seed,
+                )?)
+            }
         }
     }
 }
@@ -245,8 +361,12 @@ fn shared_groups(
     group_of: &BTreeMap<usize, usize>,
     validation: &str,
 ) -> Option<String> {
-    let fitted: std::collections::BTreeSet<usize> = fit_rows.iter().map(|row| group_of[row]).collect();
-    let shared = held_out.iter().filter(|row| fitted.contains(&group_of[row])).count();
+    let fitted: std::collections::BTreeSet<usize> =
+        fit_rows.iter().map(|row| group_of[row]).collect();
+    let shared = held_out
+        .iter()
+        .filter(|row| fitted.contains(&group_of[row]))
+        .count();
     (shared > 0).then(|| {
         format!(
             "{shared} of {} records in {validation} share their text, picture or group with a training record; \
@@ -273,14 +393,21 @@ fn record_weights(
         for (row, weight) in weights.iter_mut().enumerate() {
             *weight = weight_of(&table.cell(row, col)).ok_or_else(|| {
                 Problem::new(Code::Data, "not a weight")
-                    .at(format!("{}:{}, column \"{column}\"", table.name_of(row), table.line(row)))
+                    .at(format!(
+                        "{}:{}, column \"{column}\"",
+                        table.name_of(row),
+                        table.line(row)
+                    ))
                     .expected("a number of at least 0")
             })?;
         }
     }
     if let (true, Truth::Classes(classes)) = (config.run.balance_classes, truth) {
         let mut counts = vec![0_usize; target.width()];
-        fit_rows.iter().filter_map(|row| classes[*row]).for_each(|class| counts[class as usize] += 1);
+        fit_rows
+            .iter()
+            .filter_map(|row| classes[*row])
+            .for_each(|class| counts[class as usize] += 1);
         for (weight, class) in weights.iter_mut().zip(classes) {
             let Some(class) = class else { continue };
             let count = counts[*class as usize].max(1);
@@ -299,7 +426,10 @@ fn weight_of(cell: &CellRef<'_>) -> Option<f32> {
     (number >= 0.0 && number.is_finite()).then_some(number as f32)
 }
 
-/// Whether any input is of a modality.
-pub(crate) fn has(columns: &[Column], modality: Modality) -> bool {
-    columns.iter().any(|column| column.modality == modality)
+impl Prepared {
+    /// The metric that choices go by.
+    pub(crate) fn metric(&self) -> String {
+        let usual = || metrics::default_for(self.target.task).to_owned();
+        self.config.run.metric.clone().unwrap_or_else(usual)
+    }
 }

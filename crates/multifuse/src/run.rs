@@ -59,8 +59,14 @@ impl Run {
 
     /// Whether the run's metric on the held-out records is at least as good as a limit.
     pub fn reaches(&self, limit: f64) -> bool {
-        let Some(interval) = self.report.result() else { return false };
-        if self.report.higher_is_better() { interval.value >= limit } else { interval.value <= limit }
+        let Some(interval) = self.report.result() else {
+            return false;
+        };
+        if self.report.higher_is_better() {
+            interval.value >= limit
+        } else {
+            interval.value <= limit
+        }
     }
 
     /// Writes `metrics.json`, `report.md` and `report.html` again.
@@ -87,7 +93,9 @@ impl Run {
             "seconds": fitted.times,
             "parts": self.report.plan,
         }))
-        .map_err(|error| Problem::new(Code::Internal, "the plan is no JSON").got(error.to_string()))?;
+        .map_err(|error| {
+            Problem::new(Code::Internal, "the plan is no JSON").got(error.to_string())
+        })?;
         write_file(&self.folder.join("plan.json"), plan.as_bytes())?;
         self.write_report()?;
         let checkpoints = self.folder.join(CHECKPOINT_FOLDER);
@@ -99,7 +107,10 @@ impl Run {
 
     fn write_artifact(&self, prepared: &Prepared, fitted: &EnsembleFit) -> Result<(), Problem> {
         let mut columns = prepared.columns.clone();
-        columns.extend(prepared.id_column.iter().map(|id| Column { role: Role::Id, ..id.clone() }));
+        columns.extend(prepared.id_column.iter().map(|id| Column {
+            role: Role::Id,
+            ..id.clone()
+        }));
         let input = ManifestInput {
             created: self.report.created.clone(),
             target: prepared.target.clone(),
@@ -115,9 +126,17 @@ impl Run {
             notes: String::new(),
             settings: json!({ "metric": self.report.metric }),
         };
-        let parts: Vec<_> =
-            fitted.ensemble.save()?.into_iter().map(|part| (part.name, part.kind, part.pack)).collect();
-        Ok(artifact::save(&self.folder.join(ARTIFACT_FOLDER), input, &parts)?)
+        let parts: Vec<_> = fitted
+            .ensemble
+            .save()?
+            .into_iter()
+            .map(|part| (part.name, part.kind, part.pack))
+            .collect();
+        Ok(artifact::save(
+            &self.folder.join(ARTIFACT_FOLDER),
+            input,
+            &parts,
+        )?)
     }
 }
 
@@ -148,7 +167,10 @@ pub(crate) fn folder(out: Option<PathBuf>, name: &str, resume: bool) -> Result<P
 
 fn free_folder(name: &str) -> PathBuf {
     let is_plain = |letter: char| letter.is_alphanumeric() || letter == '-' || letter == '_';
-    let name: String = name.chars().map(|letter| if is_plain(letter) { letter } else { '_' }).collect();
+    let name: String = name
+        .chars()
+        .map(|letter| if is_plain(letter) { letter } else { '_' })
+        .collect();
     (1..)
         .map(|number| Path::new("runs").join(format!("{name}-{number}")))
         .find(|folder| !folder.exists())
@@ -183,10 +205,17 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Problem {
 
 /// Now, as RFC 3339 in UTC.
 pub(crate) fn now() -> String {
-    let secs = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let secs = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
     let (days, rest) = (secs / 86_400, secs % 86_400);
     let (year, month, day) = civil(days as i64);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+        rest / 3600,
+        rest / 60 % 60,
+        rest % 60
+    )
 }
 
 /// Year, month and day of a day since 1970-01-01.
@@ -201,7 +230,11 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 

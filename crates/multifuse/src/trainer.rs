@@ -263,7 +263,6 @@ impl<'a> Trainer<'a> {
             columns: &outline.columns,
             task: outline.task,
             num_records: outline.num_training,
-            pictures: &outline.pictures,
         };
         match self.config.run.recipe.as_deref() {
             Some("joint") => auto::joint_alone(&situation),
@@ -277,11 +276,20 @@ const RECIPES: [&str; 2] = ["auto", "joint"];
 
 fn check_run(config: &Config) -> Result<(), Problem> {
     let mut problems = Vec::new();
-    if let Some(recipe) = config.run.recipe.as_deref().filter(|recipe| !RECIPES.contains(recipe)) {
+    if let Some(recipe) = config
+        .run
+        .recipe
+        .as_deref()
+        .filter(|recipe| !RECIPES.contains(recipe))
+    {
         let what = format!("no recipe \"{recipe}\"{}", schema::known(recipe, &RECIPES));
         problems.push(Problem::new(Code::Config, what).at("run.recipe"));
     }
-    if let Some(limit) = config.run.time_limit_secs.filter(|limit| !(*limit > 0.0 && limit.is_finite())) {
+    if let Some(limit) = config
+        .run
+        .time_limit_secs
+        .filter(|limit| !(*limit > 0.0 && limit.is_finite()))
+    {
         problems.push(
             Problem::new(Code::Config, "run.time_limit_secs")
                 .expected("a number of seconds above 0")
@@ -302,10 +310,18 @@ fn complete(
     for expert in &experts {
         let kind = expert::by_name(&expert.kind)?;
         let place = |problem: Problem| problem.at(format!("experts.{}", expert.name));
-        problems.extend(kind.check(expert, &outline.columns, outline.task).into_iter().map(place));
+        problems.extend(
+            kind.check(expert, &outline.columns, outline.task)
+                .into_iter()
+                .map(place),
+        );
         if !names.insert(expert.name.as_str()) {
             problems.push(
-                Problem::new(Code::Config, format!("two experts are called \"{}\"", expert.name)).at("experts"),
+                Problem::new(
+                    Code::Config,
+                    format!("two experts are called \"{}\"", expert.name),
+                )
+                .at("experts"),
             );
         }
     }
@@ -324,7 +340,9 @@ fn complete(
 
 fn set_epochs(settings: &mut Settings, epochs: usize) -> Result<(), Problem> {
     if epochs == 0 {
-        return Err(Problem::new(Code::Config, "--epochs").expected("at least 1").got("0"));
+        return Err(Problem::new(Code::Config, "--epochs")
+            .expected("at least 1")
+            .got("0"));
     }
     set_by_path(settings, "trainer.epochs", &epochs.to_string())
 }

@@ -34,12 +34,19 @@ impl AnswerFormat {
     /// # Errors
     /// [`PredictError::Format`] for any other ending.
     pub fn of(path: &Path) -> Result<Self, PredictError> {
-        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        let ending = path
+            .extension()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_lowercase();
         match ending.as_str() {
             "csv" => Ok(Self::Csv),
             "jsonl" | "ndjson" => Ok(Self::JsonLines),
             "parquet" => Ok(Self::Parquet),
-            _ => Err(PredictError::Format { path: path.to_owned(), got: ending }),
+            _ => Err(PredictError::Format {
+                path: path.to_owned(),
+                got: ending,
+            }),
         }
     }
 }
@@ -65,7 +72,9 @@ pub fn write_answers(
     answers: &[(String, Prediction)],
 ) -> io::Result<()> {
     let names = column_names(target, id_column);
-    let rows = answers.iter().map(|(id, prediction)| row(target, id, prediction));
+    let rows = answers
+        .iter()
+        .map(|(id, prediction)| row(target, id, prediction));
     match format {
         AnswerFormat::Csv => write_csv(sink, &names, rows),
         AnswerFormat::JsonLines => write_json_lines(sink, &names, rows),
@@ -87,22 +96,38 @@ fn column_names(target: &FittedTarget, id_column: &str) -> Vec<String> {
 
 fn row(target: &FittedTarget, id: &str, prediction: &Prediction) -> Vec<Cell> {
     let mut cells = vec![Cell::Text(id.to_owned())];
-    let numbers = |values: &[f64]| values.iter().map(|value| Cell::Number(Some(*value))).collect::<Vec<_>>();
+    let numbers = |values: &[f64]| {
+        values
+            .iter()
+            .map(|value| Cell::Number(Some(*value)))
+            .collect::<Vec<_>>()
+    };
     let mut error = String::new();
     match &prediction.answer {
-        Ok(Answer::Class { label, probability, probabilities }) => {
+        Ok(Answer::Class {
+            label,
+            probability,
+            probabilities,
+        }) => {
             cells.push(Cell::Text(label.clone()));
             cells.push(Cell::Number(Some(*probability)));
             cells.extend(numbers(probabilities));
         }
-        Ok(Answer::Labels { labels, probabilities }) => {
+        Ok(Answer::Labels {
+            labels,
+            probabilities,
+        }) => {
             cells.push(Cell::Text(labels.join(";")));
             cells.extend(numbers(probabilities));
         }
         Ok(Answer::Value { value, low, high }) => cells.extend(numbers(&[*value, *low, *high])),
         Err(why) => {
             let is_number = target.task == Task::Regression;
-            cells.push(if is_number { Cell::Number(None) } else { Cell::Text(String::new()) });
+            cells.push(if is_number {
+                Cell::Number(None)
+            } else {
+                Cell::Text(String::new())
+            });
             let rest = column_names(target, "").len() - 3;
             cells.extend((0..rest).map(|_| Cell::Number(None)));
             error.clone_from(why);
@@ -112,7 +137,11 @@ fn row(target: &FittedTarget, id: &str, prediction: &Prediction) -> Vec<Cell> {
     cells
 }
 
-fn write_csv(sink: impl Write, names: &[String], rows: impl Iterator<Item = Vec<Cell>>) -> io::Result<()> {
+fn write_csv(
+    sink: impl Write,
+    names: &[String],
+    rows: impl Iterator<Item = Vec<Cell>>,
+) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(sink);
     writer.write_record(names)?;
     for cells in rows {
@@ -162,10 +191,17 @@ fn write_parquet(sink: impl Write + Send, names: &[String], rows: &[Vec<Cell>]) 
                     .with_logical_type(Some(LogicalType::String)),
                 Cell::Number(_) => Type::primitive_type_builder(name, Physical::DOUBLE),
             };
-            builder.with_repetition(Repetition::OPTIONAL).build().map(Arc::new)
+            builder
+                .with_repetition(Repetition::OPTIONAL)
+                .build()
+                .map(Arc::new)
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let schema = Arc::new(Type::group_type_builder("answers").with_fields(fields).build()?);
+    let schema = Arc::new(
+        Type::group_type_builder("answers")
+            .with_fields(fields)
+            .build()?,
+    );
     let mut file =
         SerializedFileWriter::new(sink, schema, Arc::new(WriterProperties::builder().build()))?;
     let mut group = file.next_row_group()?;
@@ -203,9 +239,13 @@ fn write_column(
         }
     }
     if is_text {
-        writer.typed::<ByteArrayType>().write_batch(&texts, Some(&levels), None)?;
+        writer
+            .typed::<ByteArrayType>()
+            .write_batch(&texts, Some(&levels), None)?;
     } else {
-        writer.typed::<DoubleType>().write_batch(&numbers, Some(&levels), None)?;
+        writer
+            .typed::<DoubleType>()
+            .write_batch(&numbers, Some(&levels), None)?;
     }
     Ok(())
 }
@@ -225,11 +265,26 @@ mod tests {
     }
 
     fn answers() -> Vec<(String, Prediction)> {
-        let answer =
-            Answer::Class { label: "yes".into(), probability: 0.75, probabilities: vec![0.25, 0.75] };
+        let answer = Answer::Class {
+            label: "yes".into(),
+            probability: 0.75,
+            probabilities: vec![0.25, 0.75],
+        };
         vec![
-            ("7".into(), Prediction { row: 0, answer: Ok(answer) }),
-            ("8".into(), Prediction { row: 1, answer: Err("no file, \"x.png\"".into()) }),
+            (
+                "7".into(),
+                Prediction {
+                    row: 0,
+                    answer: Ok(answer),
+                },
+            ),
+            (
+                "8".into(),
+                Prediction {
+                    row: 1,
+                    answer: Err("no file, \"x.png\"".into()),
+                },
+            ),
         ]
     }
 
@@ -262,14 +317,20 @@ mod tests {
         let path = folder.path().join("p.parquet");
         std::fs::write(&path, written(AnswerFormat::Parquet)).unwrap();
         let table = data::Table::open(&path).unwrap();
-        assert_eq!(table.columns(), ["id", "prediction", "probability", "p_no", "p_yes", "error"]);
+        assert_eq!(
+            table.columns(),
+            ["id", "prediction", "probability", "p_no", "p_yes", "error"]
+        );
         assert_eq!(table.record(0).cell("p_yes"), &schema::Cell::Number(0.75));
         assert!(table.record(1).cell("prediction").is_missing());
     }
 
     #[test]
     fn an_unknown_ending_is_refused() {
-        assert_eq!(AnswerFormat::of(Path::new("a.CSV")).unwrap(), AnswerFormat::Csv);
+        assert_eq!(
+            AnswerFormat::of(Path::new("a.CSV")).unwrap(),
+            AnswerFormat::Csv
+        );
         assert!(AnswerFormat::of(Path::new("a.xlsx")).is_err());
     }
 }

@@ -88,14 +88,22 @@ impl From<PredictError> for Problem {
             }
             PredictError::BadRecord(_) => Self::new(Code::Data, what),
             PredictError::NothingToJudge { skipped } => {
-                let reasons: Vec<String> =
-                    skipped.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
-                let got = if reasons.is_empty() { "an empty table".to_owned() } else { reasons.join(", ") };
+                let reasons: Vec<String> = skipped
+                    .iter()
+                    .map(|(reason, count)| format!("{count} {reason}"))
+                    .collect();
+                let got = if reasons.is_empty() {
+                    "an empty table".to_owned()
+                } else {
+                    reasons.join(", ")
+                };
                 Self::new(Code::Data, what).got(got)
             }
             PredictError::Write { .. } => Self::new(Code::Data, what)
                 .help("choose another place with --out, or make room on the disk"),
-            PredictError::Format { .. } => Self::new(Code::Config, what).expected(".csv, .jsonl or .parquet"),
+            PredictError::Format { .. } => {
+                Self::new(Code::Config, what).expected(".csv, .jsonl or .parquet")
+            }
         }
     }
 }

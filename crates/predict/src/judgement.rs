@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use data::{Dataset, Table, Truth};
 use expert::{Combined, Judged};
-use metrics::{EvaluateOptions, Interval, PerClass};
-use schema::OnBad;
+use metrics::{EvaluateOptions, Interval, Metric, PairedDifference, PerClass};
+use schema::{FittedTarget, OnBad};
 use serde::Serialize;
 
 use crate::{PredictError, Predictor};
@@ -49,9 +49,16 @@ pub struct PatternValue {
 impl Judgement {
     /// Whether the run's metric is at least as good as a limit.
     pub fn reaches(&self, limit: f64) -> bool {
-        let Some(interval) = self.metrics.get(&self.metric) else { return false };
-        let higher_is_better = metrics::by_name(&self.metric).is_ok_and(|metric| metric.higher_is_better());
-        if higher_is_better { interval.value >= limit } else { interval.value <= limit }
+        let Some(interval) = self.metrics.get(&self.metric) else {
+            return false;
+        };
+        let higher_is_better =
+            metrics::by_name(&self.metric).is_ok_and(|metric| metric.higher_is_better());
+        if higher_is_better {
+            interval.value >= limit
+        } else {
+            interval.value <= limit
+        }
     }
 }
 
@@ -61,13 +68,28 @@ impl Predictor {
     /// # Errors
     /// [`PredictError::NotAnInput`] for a dropped name that is no input; [`PredictError::NothingToJudge`] if no
     /// record can be judged; [`PredictError::Data`] if the table lacks the target.
-    pub fn evaluate(&self, table: &Table, drop: &[String], seed: u64) -> Result<Judgement, PredictError> {
-        let inputs: Vec<String> = self.columns().iter().map(|column| column.name.clone()).collect();
+    pub fn evaluate(
+        &self,
+        table: &Table,
+        drop: &[String],
+        seed: u64,
+    ) -> Result<Judgement, PredictError> {
+        let inputs: Vec<String> = self
+            .columns()
+            .iter()
+            .map(|column| column.name.clone())
+            .collect();
         if let Some(name) = drop.iter().find(|name| !inputs.contains(name)) {
-            return Err(PredictError::NotAnInput { name: name.clone(), inputs });
+            return Err(PredictError::NotAnInput {
+                name: name.clone(),
+                inputs,
+            });
         }
         self.check_columns(table)?;
-        let present: Vec<&String> = drop.iter().filter(|name| table.column_index(name).is_some()).collect();
+        let present: Vec<&String> = drop
+            .iter()
+            .filter(|name| table.column_index(name).is_some())
+            .collect();
         let table = Arc::new(table.with_columns_dropped(&present)?);
         let dataset = self.open_dataset(&table, OnBad::Skip)?;
         let rows = dataset.good_rows().to_vec();
@@ -75,17 +97,27 @@ impl Predictor {
         let judged = Judged::new(self.target(), &truth);
         let skipped = skipped(&table, &dataset, rows.len() - judged.known().len());
         if judged.known().is_empty() {
-            return Err(PredictError::NothingToJudge { skipped: skipped.into_iter().collect() });
+            return Err(PredictError::NothingToJudge {
+                skipped: skipped.into_iter().collect(),
+            });
         }
         let answers = self.ensemble().answer(&dataset, &rows)?;
-        let options = EvaluateOptions { seed, ..EvaluateOptions::default() };
+        let options = EvaluateOptions {
+            seed,
+            ..EvaluateOptions::default()
+        };
         let evaluation = judged.evaluate(&answers, options)?;
         let metric = self.metric().to_owned();
         Ok(Judgement {
             num_records: evaluation.num_records,
             num_skipped: skipped.values().sum(),
             skipped,
-            by_presence: self.by_presence(&dataset, &rows, &truth, &answers, &metric),
+            by_presence: by_presence(
+                (self.target(), &metric),
+                (&dataset, &rows),
+                &truth,
+                &answers,
+            ),
             metric,
             metrics: evaluation.metrics,
             per_class: evaluation.per_class,
@@ -95,45 +127,104 @@ impl Predictor {
         })
     }
 
-    fn by_presence(
+    /// Whether all inputs together are better than the best of them alone, on the records of a table: name and value
+    /// of that input, and the paired difference. `None` for a model of one input.
+    ///
+    /// # Errors
+    /// As [`Predictor::evaluate`].
+    pub fn fusion_test(
         &self,
-        dataset: &Dataset,
-        rows: &[usize],
-        truth: &Truth,
-        answers: &Combined,
-        metric: &str,
-    ) -> Vec<PatternValue> {
-        let mut patterns = BTreeMap::<Vec<bool>, Vec<usize>>::new();
-        for (at, row) in rows.iter().enumerate() {
-            if truth.is_known(at) {
-                let pattern = (0..self.columns().len()).map(|col| dataset.is_present(col, *row)).collect();
-                patterns.entry(pattern).or_default().push(at);
+        table: &Table,
+        metric: &dyn Metric,
+    ) -> Result<Option<(String, f64, PairedDifference)>, PredictError> {
+        if self.columns().len() < 2 {
+            return Ok(None);
+        }
+        let dataset = self.open_dataset(&Arc::new(table.clone()), OnBad::Skip)?;
+        let rows = dataset.good_rows();
+        let truth = data::truth(table, rows, self.target())?;
+        let judged = Judged::new(self.target(), &truth);
+        let whole = self.ensemble().answer(&dataset, rows)?;
+        let mut best: Option<(String, f64, Combined)> = None;
+        for column in self.columns() {
+            let others: Vec<String> = self
+                .columns()
+                .iter()
+                .map(|other| other.name.clone())
+                .collect();
+            let hidden: Vec<String> = others
+                .into_iter()
+                .filter(|name| *name != column.name)
+                .collect();
+            let answers = self
+                .ensemble()
+                .answer(&Arc::new(dataset.hiding(&hidden)), rows)?;
+            let Ok(value) = judged.value(&answers, metric.name()) else {
+                continue;
+            };
+            if best
+                .as_ref()
+                .is_none_or(|(_, most, _)| metric.is_better(value, *most))
+            {
+                best = Some((column.name.clone(), value, answers));
             }
         }
-        let width = self.target().width();
-        let mut values: Vec<PatternValue> = patterns
-            .iter()
-            .map(|(pattern, records)| PatternValue {
-                name: self.pattern_name(pattern),
-                num_records: records.len(),
-                value: Judged::new(self.target(), &truth.select(records, width))
-                    .value(&answers.select(records, width), metric)
-                    .ok(),
-            })
-            .collect();
-        values.sort_by(|a, b| b.num_records.cmp(&a.num_records).then_with(|| a.name.cmp(&b.name)));
-        values
+        let Some((name, value, answers)) = best else {
+            return Ok(None);
+        };
+        let paired = judged.compare(metric.name(), &whole, &answers, EvaluateOptions::default())?;
+        Ok(Some((name, value, paired)))
     }
+}
 
-    fn pattern_name(&self, pattern: &[bool]) -> String {
-        let names: Vec<&str> = self
-            .columns()
-            .iter()
-            .zip(pattern)
-            .filter(|(_, present)| **present)
-            .map(|(column, _)| column.name.as_str())
-            .collect();
-        if names.is_empty() { "nothing".to_owned() } else { names.join("+") }
+/// The metric of each pattern of present inputs that occurs, most frequent first.
+///
+/// `truth` and `answers` belong to `rows` of the data set by position; records of unknown truth take no part.
+pub fn by_presence(
+    (target, metric): (&FittedTarget, &str),
+    (dataset, rows): (&Dataset, &[usize]),
+    truth: &Truth,
+    answers: &Combined,
+) -> Vec<PatternValue> {
+    let mut patterns = BTreeMap::<Vec<bool>, Vec<usize>>::new();
+    for (at, row) in rows.iter().enumerate() {
+        if truth.is_known(at) {
+            let pattern = (0..dataset.columns().len())
+                .map(|col| dataset.is_present(col, *row))
+                .collect();
+            patterns.entry(pattern).or_default().push(at);
+        }
+    }
+    let width = target.width();
+    let mut values: Vec<PatternValue> = patterns
+        .iter()
+        .map(|(pattern, records)| PatternValue {
+            name: pattern_name(dataset, pattern),
+            num_records: records.len(),
+            value: Judged::new(target, &truth.select(records, width))
+                .value(&answers.select(records, width), metric)
+                .ok(),
+        })
+        .collect();
+    values.sort_by(|a, b| {
+        b.num_records
+            .cmp(&a.num_records)
+            .then_with(|| a.name.cmp(&b.name))
+    });
+    values
+}
+
+fn pattern_name(dataset: &Dataset, pattern: &[bool]) -> String {
+    let present = dataset
+        .columns()
+        .iter()
+        .zip(pattern)
+        .filter(|(_, present)| **present);
+    let names: Vec<&str> = present.map(|(column, _)| column.name.as_str()).collect();
+    if names.is_empty() {
+        "nothing".to_owned()
+    } else {
+        names.join("+")
     }
 }
 
@@ -147,7 +238,10 @@ fn skipped(table: &Table, dataset: &Dataset, num_unknown: usize) -> BTreeMap<Str
         skipped.insert("bad_row".to_owned(), table.num_bad_rows());
     }
     if num_unknown > 0 {
-        skipped.insert("target_missing_or_not_seen_in_training".to_owned(), num_unknown);
+        skipped.insert(
+            "target_missing_or_not_seen_in_training".to_owned(),
+            num_unknown,
+        );
     }
     skipped
 }

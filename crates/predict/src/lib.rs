@@ -10,5 +10,5 @@ mod predictor;
 
 pub use answers::{AnswerFormat, write_answers};
 pub use error::PredictError;
-pub use judgement::{Judgement, PatternValue};
+pub use judgement::{Judgement, PatternValue, by_presence};
 pub use predictor::Predictor;

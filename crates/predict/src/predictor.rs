@@ -32,16 +32,32 @@ impl Predictor {
     /// or from a newer version.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, PredictError> {
         let mut artifact = artifact::open(&artifact_folder(folder.as_ref())?)?;
-        let manifest = artifact.manifest().clone();
-        let parts = artifact
-            .take_parts()
-            .into_iter()
-            .map(|(name, kind, pack)| Part { name, kind, pack })
+        let manifest = artifact.manifest.clone();
+        let parts = manifest
+            .parts
+            .iter()
+            .filter_map(|part| {
+                let pack = artifact.take(&part.name)?;
+                Some(Part {
+                    name: part.name.clone(),
+                    kind: part.kind.clone(),
+                    pack,
+                })
+            })
             .collect();
         let ensemble = Ensemble::open(manifest.target.clone(), parts)?;
-        let columns =
-            manifest.columns.iter().filter(|column| column.role == Role::Input).cloned().collect();
-        Ok(Self { ensemble, manifest, columns, threads: 0 })
+        let columns = manifest
+            .columns
+            .iter()
+            .filter(|column| column.role == Role::Input)
+            .cloned()
+            .collect();
+        Ok(Self {
+            ensemble,
+            manifest,
+            columns,
+            threads: 0,
+        })
     }
 
     /// Uses this many threads to decode; 0 for all cores. Answers do not depend on it.
@@ -74,7 +90,11 @@ impl Predictor {
 
     /// The column that names records, if the training table had one.
     pub fn id_column(&self) -> Option<&str> {
-        let id = self.manifest.columns.iter().find(|column| column.role == Role::Id);
+        let id = self
+            .manifest
+            .columns
+            .iter()
+            .find(|column| column.role == Role::Id);
         id.map(|column| column.name.as_str())
     }
 
@@ -91,9 +111,15 @@ impl Predictor {
         let table = Arc::new(Table::from_records(vec![record.clone()], "."));
         let dataset = self.open_dataset(&table, OnBad::Skip)?;
         if let Some(bad) = dataset.bad().first() {
-            return Err(PredictError::BadRecord(format!("column \"{}\": {}", bad.column, bad.text)));
+            return Err(PredictError::BadRecord(format!(
+                "column \"{}\": {}",
+                bad.column, bad.text
+            )));
         }
-        Ok(self.ensemble.answer(&dataset, &[0])?.answer(self.target(), 0))
+        Ok(self
+            .ensemble
+            .answer(&dataset, &[0])?
+            .answer(self.target(), 0))
     }
 
     /// Answers some rows of a table, in order; memory does not grow with their number.
@@ -149,17 +175,28 @@ impl Predictor {
     }
 
     pub(crate) fn check_columns(&self, table: &Table) -> Result<(), PredictError> {
-        let has_input = self.columns.iter().any(|column| table.column_index(&column.name).is_some());
+        let has_input = self
+            .columns
+            .iter()
+            .any(|column| table.column_index(&column.name).is_some());
         if has_input {
             return Ok(());
         }
         Err(PredictError::NoInput {
-            inputs: self.columns.iter().map(|column| column.name.clone()).collect(),
+            inputs: self
+                .columns
+                .iter()
+                .map(|column| column.name.clone())
+                .collect(),
             columns: table.columns().to_vec(),
         })
     }
 
-    pub(crate) fn open_dataset(&self, table: &Arc<Table>, on_bad: OnBad) -> Result<Arc<Dataset>, PredictError> {
+    pub(crate) fn open_dataset(
+        &self,
+        table: &Arc<Table>,
+        on_bad: OnBad,
+    ) -> Result<Arc<Dataset>, PredictError> {
         let options = DatasetOptions {
             image_sizes: self.ensemble.image_sizes()?,
             on_bad,
@@ -167,7 +204,11 @@ impl Predictor {
             absent_columns: true,
             ..DatasetOptions::default()
         };
-        Ok(Arc::new(Dataset::open(Arc::clone(table), &self.columns, &options)?))
+        Ok(Arc::new(Dataset::open(
+            Arc::clone(table),
+            &self.columns,
+            &options,
+        )?))
     }
 }
 

@@ -39,5 +39,5 @@ pub use log::EpochLog;
 pub use measure::measure_step_secs;
 pub use observer::{Event, NoObserver, Observer};
 pub use optimizer::{AdamConfig, OPTIMIZERS, OptimizerConfig, SgdConfig};
-pub use schedule::{Schedule, ScheduleConfig, Warmup};
+pub use schedule::{SCHEDULES, Schedule, ScheduleConfig, Warmup};
 pub use stop::{EarlyStop, EarlyStopConfig, LOSS, Verdict, Watched};

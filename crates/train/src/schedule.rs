@@ -27,7 +27,7 @@ pub use linear::Linear;
 pub use one_cycle::{Anneal, OneCycle};
 pub use plateau::{Plateau, PlateauState, ThresholdMode};
 pub use polynomial::Polynomial;
-pub use registry::Shape;
+pub use registry::{SCHEDULES, Shape};
 pub use step::StepDecay;
 
 /// Where in a run a rate is asked for.

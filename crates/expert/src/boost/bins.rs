@@ -35,11 +35,6 @@ impl Binned {
         }
     }
 
-    /// Number of features, `F`.
-    pub(super) fn width(&self) -> usize {
-        self.edges.len()
-    }
-
     /// The bins of one feature, `[N]`.
     pub(super) fn column(&self, feature: usize) -> &[u8] {
         &self.bins[feature * self.num_records..][..self.num_records]
@@ -47,7 +42,11 @@ impl Binned {
 }
 
 fn bin(edges: &[f32], value: f32) -> u8 {
-    if value.is_nan() { MISSING } else { edges.partition_point(|edge| *edge < value) as u8 }
+    if value.is_nan() {
+        MISSING
+    } else {
+        edges.partition_point(|edge| *edge < value) as u8
+    }
 }
 
 /// Middles between distinct values, or of quantiles where there are too many.
@@ -57,13 +56,20 @@ fn edges_of(values: impl Iterator<Item = f32>, max_bins: usize) -> Vec<f32> {
     let mut distinct = sorted.clone();
     distinct.dedup();
     if distinct.len() <= max_bins {
-        return distinct.windows(2).map(|pair| middle(pair[0], pair[1])).collect();
+        return distinct
+            .windows(2)
+            .map(|pair| middle(pair[0], pair[1]))
+            .collect();
     }
     let mut edges: Vec<f32> = (1..max_bins)
         .map(|quantile| {
             let place = quantile as f64 * (sorted.len() - 1) as f64 / max_bins as f64;
             let low = place.floor() as usize;
-            if place.fract() == 0.0 { sorted[low] } else { middle(sorted[low], sorted[low + 1]) }
+            if place.fract() == 0.0 {
+                sorted[low]
+            } else {
+                middle(sorted[low], sorted[low + 1])
+            }
         })
         .collect();
     edges.dedup();
@@ -92,8 +98,14 @@ mod tests {
         let values: Vec<f32> = (0..1000).map(|i| (i * i) as f32).collect();
         let binned = Binned::new(&values, 1, 10);
         let mut counts = [0; 10];
-        binned.column(0).iter().for_each(|bin| counts[usize::from(*bin)] += 1);
-        assert!(counts.iter().all(|count| (95..=105).contains(count)), "{counts:?}");
+        binned
+            .column(0)
+            .iter()
+            .for_each(|bin| counts[usize::from(*bin)] += 1);
+        assert!(
+            counts.iter().all(|count| (95..=105).contains(count)),
+            "{counts:?}"
+        );
     }
 
     #[test]

@@ -78,7 +78,11 @@ impl Booster {
         fit: BoostFit,
         seed: Seed,
     ) -> Self {
-        let num_outputs = if fit.objective == Objective::Binary { 1 } else { num_outputs };
+        let num_outputs = if fit.objective == Objective::Binary {
+            1
+        } else {
+            num_outputs
+        };
         let binned = Binned::new(sample.features, sample.width, fit.max_bins);
         let mut booster = Self {
             objective: fit.objective,
@@ -86,11 +90,13 @@ impl Booster {
             trees: Vec::new(),
         };
         let mut scores = booster.base.repeat(sample.num_records());
-        let mut watched = watched.filter(|watched| watched.num_records() > 0).map(|sample| Watch {
-            sample,
-            scores: booster.base.repeat(sample.num_records()),
-            best: (f64::INFINITY, 0),
-        });
+        let mut watched = watched
+            .filter(|watched| watched.num_records() > 0)
+            .map(|sample| Watch {
+                sample,
+                scores: booster.base.repeat(sample.num_records()),
+                best: (f64::INFINITY, 0),
+            });
         if let Some(watched) = &mut watched {
             watched.best.0 = loss(fit.objective, watched.sample, &watched.scores);
         }
@@ -102,7 +108,10 @@ impl Booster {
                 add(&trees, watched.sample, &mut watched.scores);
             }
             booster.trees.extend(trees);
-            if watched.as_mut().is_some_and(|watched| watched.is_over(fit, round + 1)) {
+            if watched
+                .as_mut()
+                .is_some_and(|watched| watched.is_over(fit, round + 1))
+            {
                 break;
             }
         }
@@ -127,7 +136,10 @@ impl Booster {
     ) -> Vec<Tree> {
         let records = drawn(sample.num_records(), fit.subsample, rng);
         let features = drawn(sample.width, fit.feature_share, rng);
-        let features: Vec<usize> = features.into_iter().map(|feature| feature as usize).collect();
+        let features: Vec<usize> = features
+            .into_iter()
+            .map(|feature| feature as usize)
+            .collect();
         let slopes = slopes(fit.objective, sample, scores, self.base.len());
         slopes
             .iter()
@@ -163,13 +175,19 @@ impl Booster {
         let num_records = features.len() / width.max(1);
         let mut scores = self.base.repeat(num_records);
         let rows = features.par_chunks(PIECE * width.max(1));
-        scores.par_chunks_mut(PIECE * self.base.len()).zip(rows).for_each(|(scores, rows)| {
-            for (scores, row) in scores.chunks_exact_mut(self.base.len()).zip(rows.chunks_exact(width)) {
-                for (place, tree) in self.trees.iter().enumerate() {
-                    scores[place % self.base.len()] += tree.nodes[tree.leaf(row)].value;
+        scores
+            .par_chunks_mut(PIECE * self.base.len())
+            .zip(rows)
+            .for_each(|(scores, rows)| {
+                for (scores, row) in scores
+                    .chunks_exact_mut(self.base.len())
+                    .zip(rows.chunks_exact(width))
+                {
+                    for (place, tree) in self.trees.iter().enumerate() {
+                        scores[place % self.base.len()] += tree.nodes[tree.leaf(row)].value;
+                    }
                 }
-            }
-        });
+            });
         scores
     }
 }
@@ -214,7 +232,11 @@ fn drawn(count: usize, share: f64, rng: &mut Rng) -> Vec<u32> {
 
 /// The constant that fits best: log-odds, centred log-shares, mean or median.
 fn base(objective: Objective, sample: Sample<'_>, num_outputs: usize) -> Vec<f32> {
-    let weight = |record: usize| sample.weights.map_or(1.0, |weights| f64::from(weights[record]));
+    let weight = |record: usize| {
+        sample
+            .weights
+            .map_or(1.0, |weights| f64::from(weights[record]))
+    };
     let total: f64 = (0..sample.num_records()).map(weight).sum();
     let share = |sum: f64| (sum / total.max(f64::MIN_POSITIVE)).clamp(1e-6, 1.0 - 1e-6);
     let odds = |share: f64| (share / (1.0 - share)).ln() as f32;
@@ -234,12 +256,19 @@ fn base(objective: Objective, sample: Sample<'_>, num_outputs: usize) -> Vec<f32
         Aim::Labels(labels) => (0..num_outputs)
             .map(|label| {
                 let own = labels.iter().skip(label).step_by(num_outputs).enumerate();
-                odds(share(own.map(|(record, label)| weight(record) * f64::from(*label)).sum()))
+                odds(share(
+                    own.map(|(record, label)| weight(record) * f64::from(*label))
+                        .sum(),
+                ))
             })
             .collect(),
         Aim::Values(values) if objective == Objective::Absolute => vec![median(values.clone())],
         Aim::Values(values) => {
-            let sum: f64 = values.iter().enumerate().map(|(r, v)| weight(r) * f64::from(*v)).sum();
+            let sum: f64 = values
+                .iter()
+                .enumerate()
+                .map(|(r, v)| weight(r) * f64::from(*v))
+                .sum();
             vec![(sum / total.max(f64::MIN_POSITIVE)) as f32]
         }
     }
@@ -315,11 +344,18 @@ fn loss(objective: Objective, sample: Sample<'_>, scores: &[f32]) -> f64 {
             }
             Aim::Labels(labels) => {
                 let labels = &labels[record * num_outputs..][..num_outputs];
-                row.iter().zip(labels).map(|(score, label)| binary(*score, *label)).sum()
+                row.iter()
+                    .zip(labels)
+                    .map(|(score, label)| binary(*score, *label))
+                    .sum()
             }
             Aim::Values(values) => {
                 let off = f64::from(row[0] - values[record]);
-                if objective == Objective::Absolute { off.abs() } else { 0.5 * off * off }
+                if objective == Objective::Absolute {
+                    off.abs()
+                } else {
+                    0.5 * off * off
+                }
             }
         })
         .sum();

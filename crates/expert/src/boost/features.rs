@@ -68,7 +68,9 @@ impl BoostFeatures {
         let fitted = |is_in: &dyn Fn(usize) -> bool| Self {
             tabular: tabular.clone(),
             num_outputs: targets.width,
-            level_means: (0..tabular.fields.len()).map(|field| means(field, is_in)).collect(),
+            level_means: (0..tabular.fields.len())
+                .map(|field| means(field, is_in))
+                .collect(),
         };
         let whole = fitted(&|_| true);
         let mut features = whole.columns(&cells);
@@ -94,12 +96,17 @@ impl BoostFeatures {
     pub(super) fn fits(&self, num_inputs: usize) -> bool {
         self.tabular.fits(num_inputs)
             && self.level_means.len() == self.tabular.fields.len()
-            && self.tabular.fields.iter().zip(&self.level_means).all(|(field, means)| {
-                means.as_ref().is_none_or(|means| {
-                    means.counts.len() == field.num_levels()
-                        && means.means.len() == field.num_levels() * self.num_outputs
+            && self
+                .tabular
+                .fields
+                .iter()
+                .zip(&self.level_means)
+                .all(|(field, means)| {
+                    means.as_ref().is_none_or(|means| {
+                        means.counts.len() == field.num_levels()
+                            && means.means.len() == field.num_levels() * self.num_outputs
+                    })
                 })
-            })
     }
 
     /// Number of features, `F`.
@@ -111,7 +118,12 @@ impl BoostFeatures {
             };
             usize::from(field.number.is_some()) + levels
         };
-        self.tabular.fields.iter().zip(&self.level_means).map(of).sum()
+        self.tabular
+            .fields
+            .iter()
+            .zip(&self.level_means)
+            .map(of)
+            .sum()
     }
 
     fn columns(&self, cells: &Cells) -> Vec<f32> {
@@ -157,8 +169,13 @@ impl Targets {
                 (classes.iter().map(|class| *class as f32).collect(), 1)
             }
             Aim::Classes(classes) if num_outputs <= MAX_OUTPUTS => {
-                let is = |class: u32| (0..num_outputs as u32).map(move |k| f32::from(u8::from(k == class)));
-                (classes.iter().flat_map(|class| is(*class)).collect(), num_outputs)
+                let is = |class: u32| {
+                    (0..num_outputs as u32).map(move |k| f32::from(u8::from(k == class)))
+                };
+                (
+                    classes.iter().flat_map(|class| is(*class)).collect(),
+                    num_outputs,
+                )
             }
             Aim::Labels(labels) if num_outputs <= MAX_OUTPUTS => (labels.clone(), num_outputs),
             Aim::Classes(_) | Aim::Labels(_) => (Vec::new(), 0),
@@ -166,10 +183,19 @@ impl Targets {
         Self { values, width }
     }
 
-    fn means(&self, levels: &[u32], num_levels: usize, is_in: &dyn Fn(usize) -> bool) -> LevelMeans {
+    fn means(
+        &self,
+        levels: &[u32],
+        num_levels: usize,
+        is_in: &dyn Fn(usize) -> bool,
+    ) -> LevelMeans {
         let mut sums = vec![0.0_f64; num_levels * self.width];
         let mut counts = vec![0.0_f64; num_levels];
-        for (record, level) in levels.iter().enumerate().filter(|(record, _)| is_in(*record)) {
+        for (record, level) in levels
+            .iter()
+            .enumerate()
+            .filter(|(record, _)| is_in(*record))
+        {
             let level = *level as usize;
             counts[level] += 1.0;
             for output in 0..self.width {

@@ -47,7 +47,12 @@ fn scores_are_those_of_scikit_learn() {
     let x = floats(&golden["x"]);
     let (fit_on, ask) = x.split_at(300 * 4);
     let classes = |name: &str| {
-        Aim::Classes(floats(&golden[name])[..300].iter().map(|class| *class as u32).collect())
+        Aim::Classes(
+            floats(&golden[name])[..300]
+                .iter()
+                .map(|class| *class as u32)
+                .collect(),
+        )
     };
     let values = || Aim::Values(floats(&golden["values"])[..300].to_vec());
     for (objective, aim, name, num_outputs) in [
@@ -66,7 +71,11 @@ fn scores_are_those_of_scikit_learn() {
         let got = booster.scores(ask, 4);
         let expected = floats(&golden[name]);
         assert_eq!(got.len(), expected.len());
-        let off = got.iter().zip(&expected).filter(|(a, b)| (*a - *b).abs() > SCORE_TOL).count();
+        let off = got
+            .iter()
+            .zip(&expected)
+            .filter(|(a, b)| (*a - *b).abs() > SCORE_TOL)
+            .count();
         assert!(
             off as f64 <= MAX_SHARE_OFF * got.len() as f64,
             "{name}: {off} of {} differ; got {got:?}, expected {expected:?}",
@@ -80,12 +89,19 @@ fn watched_records_end_it_early_and_the_best_round_is_kept() {
     let mut rng = Seed(2).rng();
     let mut draw = |n: usize| -> (Vec<f32>, Aim) {
         let x: Vec<f32> = (0..n * 3).map(|_| rng.normal() as f32).collect();
-        let y = x.chunks(3).map(|row| row[0] + rng.normal() as f32).collect();
+        let y = x
+            .chunks(3)
+            .map(|row| row[0] + rng.normal() as f32)
+            .collect();
         (x, Aim::Values(y))
     };
     let (train, watch) = (draw(200), draw(100));
     let sample = |part: &'static str| {
-        let (features, aim) = if part == "train" { (&train.0, &train.1) } else { (&watch.0, &watch.1) };
+        let (features, aim) = if part == "train" {
+            (&train.0, &train.1)
+        } else {
+            (&watch.0, &watch.1)
+        };
         Sample {
             features,
             width: 3,
@@ -99,14 +115,22 @@ fn watched_records_end_it_early_and_the_best_round_is_kept() {
         ..plain(Objective::Squared)
     };
     let booster = Booster::fit(sample("train"), 1, Some(sample("watch")), fit, Seed(1));
-    assert!((2..200).contains(&booster.num_rounds()), "{}", booster.num_rounds());
+    assert!(
+        (2..200).contains(&booster.num_rounds()),
+        "{}",
+        booster.num_rounds()
+    );
 }
 
 #[test]
 fn the_same_seed_draws_the_same_trees_on_any_number_of_threads() {
     let mut rng = Seed(3).rng();
     let x: Vec<f32> = (0..8_000).map(|_| rng.normal() as f32).collect();
-    let aim = Aim::Classes(x.chunks(8).map(|row| u32::from(row[0] * row[1] > 0.0)).collect());
+    let aim = Aim::Classes(
+        x.chunks(8)
+            .map(|row| u32::from(row[0] * row[1] > 0.0))
+            .collect(),
+    );
     let sample = Sample {
         features: &x,
         width: 8,
@@ -120,7 +144,10 @@ fn the_same_seed_draws_the_same_trees_on_any_number_of_threads() {
         ..plain(Objective::Binary)
     };
     let run = |threads, seed| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         pool.install(|| Booster::fit(sample, 2, None, fit, Seed(seed)))
     };
     assert_eq!(run(1, 1), run(3, 1));

@@ -54,7 +54,11 @@ impl Tree {
         while self.nodes[at].left != 0 {
             let node = self.nodes[at];
             let value = features[node.feature as usize];
-            let is_left = if value.is_nan() { node.missing_left } else { value <= node.threshold };
+            let is_left = if value.is_nan() {
+                node.missing_left
+            } else {
+                value <= node.threshold
+            };
             at = node.left as usize + usize::from(!is_left);
         }
         at
@@ -184,7 +188,11 @@ impl Grower<'_> {
         let column = self.binned.column(split.feature);
         let is_left = |record: u32| {
             let bin = column[record as usize];
-            if bin == MISSING { split.missing_left } else { bin <= split.bin }
+            if bin == MISSING {
+                split.missing_left
+            } else {
+                bin <= split.bin
+            }
         };
         let own = &mut records[parent.start..parent.end];
         let (left, right): (Vec<u32>, Vec<u32>) = own.iter().partition(|record| is_left(**record));
@@ -211,7 +219,11 @@ impl Grower<'_> {
         for (rest, small) in rest.iter_mut().zip(&small) {
             *rest = rest.minus(*small);
         }
-        let (of_left, of_right) = if left.len() <= right.len() { (small, rest) } else { (rest, small) };
+        let (of_left, of_right) = if left.len() <= right.len() {
+            (small, rest)
+        } else {
+            (rest, small)
+        };
         let middle = parent.start + left.len();
         let open = |node, start, end, sums, histogram| {
             let mut open = Open {
@@ -246,9 +258,15 @@ impl Grower<'_> {
             }
         };
         if records.len() * self.features.len() < PARALLEL_FROM {
-            histogram.chunks_exact_mut(NUM_BINS).enumerate().for_each(count);
+            histogram
+                .chunks_exact_mut(NUM_BINS)
+                .enumerate()
+                .for_each(count);
         } else {
-            histogram.par_chunks_exact_mut(NUM_BINS).enumerate().for_each(count);
+            histogram
+                .par_chunks_exact_mut(NUM_BINS)
+                .enumerate()
+                .for_each(count);
         }
         histogram
     }
@@ -265,7 +283,11 @@ impl Grower<'_> {
                 if missing_left && missing.count == 0 {
                     continue;
                 }
-                let start = if missing_left { missing } else { Sums::default() };
+                let start = if missing_left {
+                    missing
+                } else {
+                    Sums::default()
+                };
                 let found = self.best_bin(open, sums, (*feature, missing_left), start);
                 if found.is_some_and(|found| best.is_none_or(|best| found.gain > best.gain)) {
                     best = found;
@@ -288,7 +310,11 @@ impl Grower<'_> {
         let num_edges = self.binned.edges[feature].len();
         // With missing values on the right, "everything present goes left" is a split of its own.
         let has_missing = sums[usize::from(MISSING)].count > 0 && !missing_left;
-        for (bin, own) in sums.iter().enumerate().take(num_edges + usize::from(has_missing)) {
+        for (bin, own) in sums
+            .iter()
+            .enumerate()
+            .take(num_edges + usize::from(has_missing))
+        {
             left = left.plus(*own);
             let right = open.sums.minus(left);
             let fits = |side: Sums| {

@@ -16,7 +16,9 @@ pub(super) const WIDTH: usize = REGIONS * COLOURS;
 /// Where each feature goes when the picture is mirrored; exact for an even width in pixels.
 pub(super) fn mirror() -> Vec<usize> {
     let turned = [0, 2, 1, 4, 3];
-    (0..WIDTH).map(|place| turned[place / COLOURS] * COLOURS + place % COLOURS).collect()
+    (0..WIDTH)
+        .map(|place| turned[place / COLOURS] * COLOURS + place % COLOURS)
+        .collect()
 }
 
 /// Writes the features of a picture, `[5 regions, 64 colours]`.
@@ -49,7 +51,9 @@ mod tests {
     #[test]
     fn shares_are_those_of_each_region() {
         // Left half black, right half white.
-        let rgb = (0..8 * 8 * 3).map(|i| if i / 3 % 8 < 4 { 0 } else { 255 }).collect();
+        let rgb = (0..8 * 8 * 3)
+            .map(|i| if i / 3 % 8 < 4 { 0 } else { 255 })
+            .collect();
         let picture = Picture {
             height: 8,
             width: 8,

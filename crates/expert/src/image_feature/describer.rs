@@ -56,7 +56,12 @@ struct Mirror {
 
 impl Describer {
     /// Fits centres and scales on training pictures and gives their features as well.
-    pub(super) fn fit(pictures: &[Sizes], view: View, fit: patches::PatchFit, seed: Seed) -> (Self, Dense) {
+    pub(super) fn fit(
+        pictures: &[Sizes],
+        view: View,
+        fit: patches::PatchFit,
+        seed: Seed,
+    ) -> (Self, Dense) {
         let small: Vec<&Picture> = pictures.iter().map(|sizes| &*sizes.small).collect();
         let centres = patches::Centres::fit(&small, fit, seed);
         let mut describer = Self::unscaled(view, centres);
@@ -65,7 +70,9 @@ impl Describer {
         dense
             .par_rows_mut()
             .zip(pictures)
-            .for_each_init(Vec::new, |scratch, (out, sizes)| describer.raw_row(sizes, scratch, out));
+            .for_each_init(Vec::new, |scratch, (out, sizes)| {
+                describer.raw_row(sizes, scratch, out)
+            });
         describer.fit_scales(&dense);
         dense.par_rows_mut().for_each_init(
             || vec![0.0; width],
@@ -79,7 +86,11 @@ impl Describer {
 
     /// The parts that [`Self::from_parts`] builds from: centres with their bias, mean, factor.
     pub(super) fn parts(&self) -> (Option<(Vec<f32>, Vec<f32>)>, &[f32], &[f32]) {
-        (self.centres.as_ref().map(patches::Centres::parts), &self.mean, &self.factor)
+        (
+            self.centres.as_ref().map(patches::Centres::parts),
+            &self.mean,
+            &self.factor,
+        )
     }
 
     /// The inverse of [`Self::parts`]; `None` if lengths do not fit.
@@ -107,9 +118,16 @@ impl Describer {
 
     fn unscaled(view: View, centres: Option<patches::Centres>) -> Self {
         let patch_width = centres.as_ref().map_or(0, patches::Centres::width);
-        let widths = [patch_width, gradients::width(view.outline_px), colours::WIDTH];
+        let widths = [
+            patch_width,
+            gradients::width(view.outline_px),
+            colours::WIDTH,
+        ];
         let mirrors = [
-            centres.as_ref().and_then(patches::Centres::mirror).unwrap_or_default(),
+            centres
+                .as_ref()
+                .and_then(patches::Centres::mirror)
+                .unwrap_or_default(),
             gradients::mirror(view.outline_px),
             colours::mirror(),
         ];
@@ -120,11 +138,6 @@ impl Describer {
             factor: Vec::new(),
             mirror: Mirror::new(widths, mirrors, view.mirrored),
         }
-    }
-
-    /// What is looked at.
-    pub(super) fn view(&self) -> View {
-        self.view
     }
 
     /// Number of features, `D`.
@@ -185,7 +198,11 @@ impl Describer {
             // Features that hardly vary are not blown up beyond a hundredth of the usual deviation.
             let floor = 1e-2 * deviations.iter().sum::<f64>() / block.max(1) as f64 + 1e-8;
             let root = (block as f64).sqrt();
-            self.factor.extend(deviations.iter().map(|d| (1.0 / ((d + floor) * root)) as f32));
+            self.factor.extend(
+                deviations
+                    .iter()
+                    .map(|d| (1.0 / ((d + floor) * root)) as f32),
+            );
             start += block;
         }
         self.mean = mean.into_iter().map(|value| value as f32).collect();
@@ -291,7 +308,10 @@ mod tests {
         assert_eq!(describer.describe(&pictures), features);
         let (centres, mean, factor) = describer.parts();
         let centres = centres.as_ref().map(|(c, b)| (c.as_slice(), b.as_slice()));
-        assert_eq!(Describer::from_parts(VIEW, centres, mean, factor), Some(describer.clone()));
+        assert_eq!(
+            Describer::from_parts(VIEW, centres, mean, factor),
+            Some(describer.clone())
+        );
         assert_eq!(Describer::from_parts(VIEW, None, mean, factor), None);
     }
 

@@ -29,7 +29,10 @@ pub(super) fn mirror(size_px: usize) -> Vec<usize> {
     (0..width(size_px))
         .map(|place| {
             let (bin, cell) = (place % BINS, place / BINS % BLOCK);
-            let (x, y) = (place / (BINS * BLOCK) % blocks, place / (BINS * BLOCK) / blocks);
+            let (x, y) = (
+                place / (BINS * BLOCK) % blocks,
+                place / (BINS * BLOCK) / blocks,
+            );
             ((y * blocks + blocks - 1 - x) * BLOCK + (cell ^ 1)) * BINS + (BINS - bin) % BINS
         })
         .collect()
@@ -113,7 +116,9 @@ mod tests {
 
     #[test]
     fn a_vertical_edge_fills_the_horizontal_direction_of_its_cells() {
-        let rgb = (0..16 * 16 * 3).map(|i| if i / 3 % 16 < 4 { 0 } else { 255 }).collect();
+        let rgb = (0..16 * 16 * 3)
+            .map(|i| if i / 3 % 16 < 4 { 0 } else { 255 })
+            .collect();
         let picture = Picture {
             height: 16,
             width: 16,

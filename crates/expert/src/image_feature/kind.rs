@@ -3,7 +3,9 @@
 use std::{collections::HashMap, sync::Arc};
 
 use data::Dataset;
-use schema::{Column, ExpertConfig, FittedTarget, Modality, Pack, PackTensor, Problem, Settings, Task};
+use schema::{
+    Column, ExpertConfig, FittedTarget, Modality, Pack, PackTensor, Problem, Settings, Task,
+};
 
 use super::{
     describer::{Describer, Sizes, View},
@@ -38,7 +40,7 @@ pub struct ImageFeatureConfig {
     pub rounds: usize,
     /// Strengths of the penalty to choose from; empty for the usual ones of the task.
     pub l2: Vec<f64>,
-    /// Most iterations of L-BFGS for each strength.
+    /// Most iterations of L-BFGS for each strength; more change little (measured: 25 to 60).
     pub max_iterations: usize,
 }
 
@@ -49,10 +51,10 @@ impl Default for ImageFeatureConfig {
             outline_px: 96,
             mirrored: true,
             num_centres: 800,
-            num_patches: 100_000,
-            rounds: 15,
+            num_patches: 60_000,
+            rounds: 10,
             l2: Vec::new(),
-            max_iterations: 60,
+            max_iterations: 30,
         }
     }
 }
@@ -90,8 +92,9 @@ impl Kind for ImageFeatureKind {
     }
 
     fn check(&self, config: &ExpertConfig, columns: &[Column], _task: Task) -> Vec<Problem> {
-        let mut problems =
-            check_inputs(config, columns, (1, 1), |modality| modality == Modality::Image);
+        let mut problems = check_inputs(config, columns, (1, 1), |modality| {
+            modality == Modality::Image
+        });
         problems.extend(read_settings(config).err().map(Problem::from));
         problems
     }
@@ -153,7 +156,10 @@ impl Kind for ImageFeatureKind {
             prior: prior_scores(context.target),
             seen: Some(seen),
         };
-        let chosen = ImageFeatureConfig { l2: vec![l2], ..own };
+        let chosen = ImageFeatureConfig {
+            l2: vec![l2],
+            ..own
+        };
         Ok((Box::new(expert), with_settings(config, &chosen)))
     }
 
@@ -192,9 +198,15 @@ fn read_settings(config: &ExpertConfig) -> Result<ImageFeatureConfig, ExpertErro
     let own: ImageFeatureConfig = settings(config)?;
     let sizes = 2 * SIDE..=512;
     let wrong = if !sizes.contains(&own.size_px) || own.size_px % 2 == 1 {
-        format!("size_px: expected an even number in 12 to 512, got {}", own.size_px)
+        format!(
+            "size_px: expected an even number in 12 to 512, got {}",
+            own.size_px
+        )
     } else if !(16..=512).contains(&own.outline_px) || own.outline_px % 8 != 0 {
-        format!("outline_px: expected a multiple of 8 in 16 to 512, got {}", own.outline_px)
+        format!(
+            "outline_px: expected a multiple of 8 in 16 to 512, got {}",
+            own.outline_px
+        )
     } else if !(2..=8192).contains(&own.num_centres) {
         format!("num_centres: expected 2 to 8192, got {}", own.num_centres)
     } else if own.l2.iter().any(|l2| !(l2.is_finite() && *l2 > 0.0)) {
@@ -233,7 +245,10 @@ impl Seen {
             places: HashMap::new(),
         };
         for (part, (rows, features)) in parts.into_iter().enumerate() {
-            let places = rows.into_iter().enumerate().map(|(place, row)| (row, (part, place)));
+            let places = rows
+                .into_iter()
+                .enumerate()
+                .map(|(place, row)| (row, (part, place)));
             seen.places.extend(places);
             seen.features.push(features);
         }
@@ -262,7 +277,10 @@ impl Expert for ImageFeature {
 
     fn speak(&self, dataset: &Arc<Dataset>, rows: &[usize]) -> Result<Vec<Voice>, ExpertError> {
         let col = column(&self.name, &self.inputs, dataset)?;
-        let present: Vec<bool> = rows.iter().map(|row| dataset.is_present(col, *row)).collect();
+        let present: Vec<bool> = rows
+            .iter()
+            .map(|row| dataset.is_present(col, *row))
+            .collect();
         let mut scores = Vec::new();
         // In pieces, so that features of a large set are never all in memory.
         for rows in rows.chunks(PIECE) {
@@ -289,14 +307,26 @@ impl Expert for ImageFeature {
             pack::add(&mut pack, "centre_bias", PackTensor::f32(&shape[1..], bias));
             pack::add(&mut pack, "centres", PackTensor::f32(&shape, columns));
         }
-        pack::add(&mut pack, "mean", PackTensor::f32(&[mean.len()], mean.to_vec()));
-        pack::add(&mut pack, "factor", PackTensor::f32(&[factor.len()], factor.to_vec()));
+        pack::add(
+            &mut pack,
+            "mean",
+            PackTensor::f32(&[mean.len()], mean.to_vec()),
+        );
+        pack::add(
+            &mut pack,
+            "factor",
+            PackTensor::f32(&[factor.len()], factor.to_vec()),
+        );
         pack::add_linear(&mut pack, &self.model);
         Ok(pack)
     }
 
     fn num_parameters(&self) -> usize {
-        let centres = self.describer.parts().0.map_or(0, |(columns, bias)| columns.len() + bias.len());
+        let centres = self
+            .describer
+            .parts()
+            .0
+            .map_or(0, |(columns, bias)| columns.len() + bias.len());
         centres + 2 * self.describer.width() + self.model.weights.len() + self.model.bias.len()
     }
 
@@ -311,8 +341,11 @@ impl Expert for ImageFeature {
         let col = column(&self.name, &self.inputs, context.dataset)?;
         let mut train = context.known(rows);
         train.retain(|row| context.dataset.is_present(col, *row));
-        let new: Vec<usize> =
-            train.iter().copied().filter(|row| self.seen(*row).is_none()).collect();
+        let new: Vec<usize> = train
+            .iter()
+            .copied()
+            .filter(|row| self.seen(*row).is_none())
+            .collect();
         let (_, pictures) = pictures(context.dataset, col, &new, self.view);
         let described = self.describer.describe(&pictures);
         let new: HashMap<usize, usize> = new.into_iter().zip(0..).collect();
@@ -331,7 +364,9 @@ impl Expert for ImageFeature {
             l2: own.l2.first().copied().unwrap_or(0.3),
             max_iterations: own.max_iterations,
         };
-        let (model, _) = self.model.fitted(&Features::Dense(features), aim.goal(), &fit);
+        let (model, _) = self
+            .model
+            .fitted(&Features::Dense(features), aim.goal(), &fit);
         Ok(Box::new(Self {
             name: self.name.clone(),
             inputs: self.inputs.clone(),
@@ -348,10 +383,13 @@ impl Expert for ImageFeature {
 const PIECE: usize = 4096;
 
 fn column(expert: &str, inputs: &[String], dataset: &Dataset) -> Result<usize, ExpertError> {
-    positions(expert, inputs, dataset)?.first().copied().ok_or_else(|| ExpertError::Setting {
-        expert: expert.to_owned(),
-        what: "inputs: expected one image column, got none".to_owned(),
-    })
+    positions(expert, inputs, dataset)?
+        .first()
+        .copied()
+        .ok_or_else(|| ExpertError::Setting {
+            expert: expert.to_owned(),
+            what: "inputs: expected one image column, got none".to_owned(),
+        })
 }
 
 /// The rows that have a picture, and their pictures.

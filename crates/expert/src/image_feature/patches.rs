@@ -74,7 +74,12 @@ impl Centres {
             .for_each(|(out, row)| whitening.apply(row, out));
         let mut centres = first_centres(&white, fit, seed);
         for round in 0..fit.rounds {
-            centres = moved(&white, &centres, fit.mirrored, seed.named("dead").at(round as u64));
+            centres = moved(
+                &white,
+                &centres,
+                fit.mirrored,
+                seed.named("dead").at(round as u64),
+            );
         }
         let all = with_mirrors(&centres, fit.mirrored);
         Some(Self::folded(&all, &whitening, fit.mirrored))
@@ -164,7 +169,10 @@ impl Centres {
                 depth: DIM,
             };
             let share = 1.0 / places.len().max(1) as f32;
-            let panels = self.panels.chunks_exact(DIM * PANEL).zip(self.bias.chunks_exact(PANEL));
+            let panels = self
+                .panels
+                .chunks_exact(DIM * PANEL)
+                .zip(self.bias.chunks_exact(PANEL));
             for ((panel, bias), out) in panels.zip(out.chunks_mut(PANEL)) {
                 sums.fill(0.0);
                 kernel::add_rectified(rows, panel, bias, &mut sums);
@@ -188,13 +196,21 @@ fn patch_mirror() -> Vec<usize> {
 
 /// Number of patches along a side of `length` pixels.
 fn num_along(length: usize) -> usize {
-    if length < SIDE { 0 } else { (length - SIDE) / STEP + 1 }
+    if length < SIDE {
+        0
+    } else {
+        (length - SIDE) / STEP + 1
+    }
 }
 
 /// Corners (x, y) of the patches of a quadrant; with an odd number along a side, the middle ones are in both halves.
 fn quadrant_places(picture: &Picture, quadrant: usize) -> Vec<(usize, usize)> {
     let half = |count: usize, second: bool| {
-        if second { count / 2..count } else { 0..count.div_ceil(2) }
+        if second {
+            count / 2..count
+        } else {
+            0..count.div_ceil(2)
+        }
     };
     let columns = half(num_along(picture.width), quadrant % 2 == 1);
     half(num_along(picture.height), quadrant / 2 == 1)
@@ -261,7 +277,11 @@ fn to_unit(row: &mut [f32]) -> bool {
 
 /// Random patches as first centres; half of them if mirrors are added.
 fn first_centres(white: &[f32], fit: PatchFit, seed: Seed) -> Vec<f32> {
-    let count = if fit.mirrored { fit.num_centres.div_ceil(2) } else { fit.num_centres };
+    let count = if fit.mirrored {
+        fit.num_centres.div_ceil(2)
+    } else {
+        fit.num_centres
+    };
     let num_patches = white.len() / DIM;
     let mut rng = seed.named("centres").rng();
     let mut order: Vec<usize> = (0..num_patches).collect();
@@ -330,26 +350,32 @@ fn nearest(white: &[f32], centres: &[f32]) -> Vec<(usize, f32)> {
     let mut panels = vec![0.0; kernel::num_panels(count) * DIM * PANEL];
     kernel::pack(&columns, DIM, count, &mut panels);
     let mut nearest = vec![(0, f32::NEG_INFINITY); white.len() / DIM];
-    nearest.par_chunks_mut(BLOCK).zip(white.par_chunks(BLOCK * DIM)).for_each(|(best, data)| {
-        let rows = Rows {
-            data,
-            stride: DIM,
-            num_rows: best.len(),
-            depth: DIM,
-        };
-        let mut products = vec![0.0; best.len() * PANEL];
-        for (index, panel) in panels.chunks_exact(DIM * PANEL).enumerate() {
-            kernel::product(rows, panel, &mut products);
-            let width = PANEL.min(count - index * PANEL);
-            for (best, row) in best.iter_mut().zip(products.chunks_exact(PANEL)) {
-                let high = row[..width].iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                if high > best.1 {
-                    let lane = row.iter().position(|value| *value == high).unwrap_or(0);
-                    *best = (index * PANEL + lane, high);
+    nearest
+        .par_chunks_mut(BLOCK)
+        .zip(white.par_chunks(BLOCK * DIM))
+        .for_each(|(best, data)| {
+            let rows = Rows {
+                data,
+                stride: DIM,
+                num_rows: best.len(),
+                depth: DIM,
+            };
+            let mut products = vec![0.0; best.len() * PANEL];
+            for (index, panel) in panels.chunks_exact(DIM * PANEL).enumerate() {
+                kernel::product(rows, panel, &mut products);
+                let width = PANEL.min(count - index * PANEL);
+                for (best, row) in best.iter_mut().zip(products.chunks_exact(PANEL)) {
+                    let high = row[..width]
+                        .iter()
+                        .copied()
+                        .fold(f32::NEG_INFINITY, f32::max);
+                    if high > best.1 {
+                        let lane = row.iter().position(|value| *value == high).unwrap_or(0);
+                        *best = (index * PANEL + lane, high);
+                    }
                 }
             }
-        }
-    });
+        });
     nearest
 }
 
@@ -407,7 +433,10 @@ mod tests {
         let centres = centres(false);
         let mut features = vec![f32::NAN; centres.width()];
         centres.describe(&grey, &mut Vec::new(), &mut features);
-        assert!(features.iter().all(|value| value.is_finite()), "{features:?}");
+        assert!(
+            features.iter().all(|value| value.is_finite()),
+            "{features:?}"
+        );
     }
 
     #[test]

@@ -21,7 +21,9 @@ impl Whitening {
     pub(super) fn fit(rows: &[f32], dim: usize, epsilon: f64, mirror: Option<&[usize]>) -> Self {
         let (mut mean, mut covariance) = moments(rows, dim);
         if let Some(mirror) = mirror {
-            mean = (0..dim).map(|i| 0.5 * (mean[i] + mean[mirror[i]])).collect();
+            mean = (0..dim)
+                .map(|i| 0.5 * (mean[i] + mean[mirror[i]]))
+                .collect();
             covariance = (0..dim * dim)
                 .map(|place| {
                     let (i, j) = (place / dim, place % dim);
@@ -30,12 +32,16 @@ impl Whitening {
                 .collect();
         }
         let (values, vectors) = eigen(covariance, dim);
-        let scales: Vec<f64> =
-            values.iter().map(|value| 1.0 / (value.max(0.0) + epsilon).sqrt()).collect();
+        let scales: Vec<f64> = values
+            .iter()
+            .map(|value| 1.0 / (value.max(0.0) + epsilon).sqrt())
+            .collect();
         let matrix = (0..dim * dim)
             .map(|place| {
                 let (i, j) = (place / dim * dim, place % dim * dim);
-                (0..dim).map(|k| vectors[i + k] * scales[k] * vectors[j + k]).sum::<f64>() as f32
+                (0..dim)
+                    .map(|k| vectors[i + k] * scales[k] * vectors[j + k])
+                    .sum::<f64>() as f32
             })
             .collect();
         Self {
@@ -47,8 +53,10 @@ impl Whitening {
     /// Whitens one row into `out`, both `[D]`.
     pub(super) fn apply(&self, row: &[f32], out: &mut [f32]) {
         out.fill(0.0);
-        for ((value, mean), line) in
-            row.iter().zip(&self.mean).zip(self.matrix.chunks_exact(out.len()))
+        for ((value, mean), line) in row
+            .iter()
+            .zip(&self.mean)
+            .zip(self.matrix.chunks_exact(out.len()))
         {
             let value = value - mean;
             for (out, factor) in out.iter_mut().zip(line) {
@@ -177,7 +185,10 @@ mod tests {
             assert!(mean[i].abs() < F32_TOL, "{mean:?}");
             for j in 0..3 {
                 let expected = f64::from(u8::from(i == j));
-                assert!((covariance[i * 3 + j] - expected).abs() < F32_TOL, "{covariance:?}");
+                assert!(
+                    (covariance[i * 3 + j] - expected).abs() < F32_TOL,
+                    "{covariance:?}"
+                );
             }
         }
     }
@@ -191,7 +202,10 @@ mod tests {
         whitening.apply(&[1.0, 2.0, 3.0], &mut plain);
         whitening.apply(&[3.0, 2.0, 1.0], &mut turned);
         for i in 0..3 {
-            assert!((plain[i] - turned[2 - i]).abs() < 1e-5, "{plain:?} {turned:?}");
+            assert!(
+                (plain[i] - turned[2 - i]).abs() < 1e-5,
+                "{plain:?} {turned:?}"
+            );
         }
     }
 }

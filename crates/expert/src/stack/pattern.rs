@@ -28,8 +28,11 @@ pub(super) fn units(terms: &Terms) -> Vec<Unit> {
         if units.iter().any(|unit| unit.columns.contains(column)) {
             continue;
         }
-        let read_by: Vec<bool> =
-            terms.inputs.iter().map(|inputs| inputs.contains(column)).collect();
+        let read_by: Vec<bool> = terms
+            .inputs
+            .iter()
+            .map(|inputs| inputs.contains(column))
+            .collect();
         match units.iter_mut().find(|unit| unit.read_by == read_by) {
             Some(unit) => unit.columns.push(column.clone()),
             None => units.push(Unit {
@@ -62,18 +65,36 @@ pub(super) fn patterns(terms: &Terms, records: &[usize]) -> Vec<Pattern> {
     }];
     let units = units(terms);
     for subset in subsets(units.len()) {
-        let any = |voice: usize| units.iter().zip(&subset).any(|(unit, is_in)| *is_in && unit.read_by[voice]);
-        let whole =
-            |voice: usize| units.iter().zip(&subset).all(|(unit, is_in)| *is_in || !unit.read_by[voice]);
+        let any = |voice: usize| {
+            units
+                .iter()
+                .zip(&subset)
+                .any(|(unit, is_in)| *is_in && unit.read_by[voice])
+        };
+        let whole = |voice: usize| {
+            units
+                .iter()
+                .zip(&subset)
+                .all(|(unit, is_in)| *is_in || !unit.read_by[voice])
+        };
         let heard: Vec<bool> = (0..terms.num_voices()).map(any).collect();
         if patterns.iter().any(|pattern| pattern.heard == heard) || !heard.contains(&true) {
             continue;
         }
-        let num = records.iter().filter(|record| terms.mask(**record) == heard).count();
+        let num = records
+            .iter()
+            .filter(|record| terms.mask(**record) == heard)
+            .count();
         // A voice that has lost some of its inputs does worse than its held-out scores say.
-        let sighted: Vec<bool> = (0..heard.len()).map(|voice| heard[voice] && whole(voice)).collect();
+        let sighted: Vec<bool> = (0..heard.len())
+            .map(|voice| heard[voice] && whole(voice))
+            .collect();
         let natural = num >= ENOUGH;
-        let weighed = if natural || !sighted.contains(&true) { heard.clone() } else { sighted };
+        let weighed = if natural || !sighted.contains(&true) {
+            heard.clone()
+        } else {
+            sighted
+        };
         patterns.push(Pattern {
             heard,
             weighed,
@@ -85,11 +106,22 @@ pub(super) fn patterns(terms: &Terms, records: &[usize]) -> Vec<Pattern> {
 
 /// Proper subsets that are not empty, largest first.
 fn subsets(count: usize) -> Vec<Vec<bool>> {
-    let members = |bits: usize| (0..count).map(|unit| bits >> unit & 1 == 1).collect::<Vec<bool>>();
+    let members = |bits: usize| {
+        (0..count)
+            .map(|unit| bits >> unit & 1 == 1)
+            .collect::<Vec<bool>>()
+    };
     if count > MAX_SUBSETS {
         let singles = (0..count).map(|one| (0..count).map(|unit| unit == one).collect::<Vec<_>>());
-        let missing = singles.clone().map(|one| one.into_iter().map(|is_in| !is_in).collect());
-        return missing.chain(singles).collect::<BTreeSet<Vec<bool>>>().into_iter().rev().collect();
+        let missing = singles
+            .clone()
+            .map(|one| one.into_iter().map(|is_in| !is_in).collect());
+        return missing
+            .chain(singles)
+            .collect::<BTreeSet<Vec<bool>>>()
+            .into_iter()
+            .rev()
+            .collect();
     }
     let mut bits: Vec<usize> = (1..(1_usize << count).saturating_sub(1)).collect();
     bits.sort_by_key(|bits| (std::cmp::Reverse(bits.count_ones()), *bits));

@@ -91,7 +91,12 @@ fn to_terms(task: Task, row: &mut [f32]) {
         return;
     }
     let high = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let log_sum = high + row.iter().map(|score| (score - high).exp()).sum::<f32>().ln();
+    let log_sum = high
+        + row
+            .iter()
+            .map(|score| (score - high).exp())
+            .sum::<f32>()
+            .ln();
     for score in row {
         *score = (*score - log_sum).max(LEAST.ln());
     }

@@ -16,8 +16,18 @@ fn voice(name: &str, truth: &[u32], right: f64, seed: u64) -> Voice {
     let mut rng = Seed(seed).rng();
     let mut scores = Vec::new();
     for class in truth {
-        let said = if rng.chance(right) { *class } else { rng.below(3) as u32 };
-        scores.extend((0..3).map(|k| if k == said { 0.8_f32.ln() } else { 0.1_f32.ln() }));
+        let said = if rng.chance(right) {
+            *class
+        } else {
+            rng.below(3) as u32
+        };
+        scores.extend((0..3).map(|k| {
+            if k == said {
+                0.8_f32.ln()
+            } else {
+                0.1_f32.ln()
+            }
+        }));
     }
     Voice {
         name: name.into(),
@@ -39,17 +49,28 @@ fn fitted(voices: &[Voice], truth: &[u32]) -> StackFit {
 
 fn accuracy(scores: &[f32], truth: &[u32]) -> f64 {
     let best = |row: &[f32]| (0..3).max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap() as u32;
-    let right = scores.chunks(3).zip(truth).filter(|(row, class)| best(row) == **class).count();
+    let right = scores
+        .chunks(3)
+        .zip(truth)
+        .filter(|(row, class)| best(row) == **class)
+        .count();
     right as f64 / truth.len() as f64
 }
 
 #[test]
 fn a_voice_that_knows_more_gets_more_weight_and_noise_gets_almost_none() {
     let truth = classes(600);
-    let voices = [voice("good", &truth, 0.9, 1), voice("fair", &truth, 0.5, 2), voice("noise", &truth, 0.0, 3)];
+    let voices = [
+        voice("good", &truth, 0.9, 1),
+        voice("fair", &truth, 0.5, 2),
+        voice("noise", &truth, 0.0, 3),
+    ];
     let stack = fitted(&voices, &truth).stack;
     let weights: Vec<f64> = stack.weights().map(|(_, weight)| weight).collect();
-    assert!(weights[0] > weights[1] && weights[1] > weights[2], "{weights:?}");
+    assert!(
+        weights[0] > weights[1] && weights[1] > weights[2],
+        "{weights:?}"
+    );
     assert!(weights[2] < 0.1, "{weights:?}");
     assert!(stack.listens_to("good") && !stack.listens_to("absent"));
 }
@@ -57,7 +78,11 @@ fn a_voice_that_knows_more_gets_more_weight_and_noise_gets_almost_none() {
 #[test]
 fn the_stack_is_not_worse_than_its_best_voice() {
     let truth = classes(600);
-    let voices = [voice("a", &truth, 0.7, 1), voice("b", &truth, 0.6, 2), voice("noise", &truth, 0.0, 3)];
+    let voices = [
+        voice("a", &truth, 0.7, 1),
+        voice("b", &truth, 0.6, 2),
+        voice("noise", &truth, 0.0, 3),
+    ];
     let fit = fitted(&voices, &truth);
     assert!(accuracy(&fit.scores, &truth) >= accuracy(&voices[0].scores, &truth) - 0.01);
 }
@@ -65,16 +90,29 @@ fn the_stack_is_not_worse_than_its_best_voice() {
 #[test]
 fn an_absent_voice_drops_out_and_nothing_at_all_gives_the_prior() {
     let truth = classes(200);
-    let stack = fitted(&[voice("a", &truth, 0.9, 1), voice("b", &truth, 0.9, 2)], &truth).stack;
+    let stack = fitted(
+        &[voice("a", &truth, 0.9, 1), voice("b", &truth, 0.9, 2)],
+        &truth,
+    )
+    .stack;
     let mut a = voice("a", &truth[..2], 1.0, 1);
     let mut b = voice("b", &truth[..2], 1.0, 1);
     b.present = vec![false, false];
     a.present = vec![true, false];
     let scores = stack.combine(&target(3), &[b, a.clone()], 2).unwrap();
     let ratio = scores[0] / a.scores[0];
-    assert!(scores[..3].iter().zip(&a.scores).all(|(s, a)| (s / a - ratio).abs() < 1e-5));
+    assert!(
+        scores[..3]
+            .iter()
+            .zip(&a.scores)
+            .all(|(s, a)| (s / a - ratio).abs() < 1e-5)
+    );
     // ln(1/3) in f32.
-    assert!(scores[3..].iter().all(|score| (score - (1.0_f32 / 3.0).ln()).abs() < 1e-6));
+    assert!(
+        scores[3..]
+            .iter()
+            .all(|score| (score - (1.0_f32 / 3.0).ln()).abs() < 1e-6)
+    );
 }
 
 #[test]
@@ -83,7 +121,10 @@ fn noise_is_not_added_to_a_good_estimate() {
     let mut rng = Seed(4).rng();
     let values: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
     let said = |noise: f64, rng: &mut schema::Rng| -> Vec<f32> {
-        values.iter().map(|value| (value + noise * rng.normal()) as f32).collect()
+        values
+            .iter()
+            .map(|value| (value + noise * rng.normal()) as f32)
+            .collect()
     };
     let voice = |name: &str, inputs: &str, scores: Vec<f32>| Voice {
         name: name.into(),
@@ -94,19 +135,31 @@ fn noise_is_not_added_to_a_good_estimate() {
     let voices = vec![
         voice("mlp", "table", said(0.3, &mut rng)),
         voice("boost", "table", said(0.3, &mut rng)),
-        voice("photo", "photo", (0..n).map(|_| rng.normal() as f32).collect()),
+        voice(
+            "photo",
+            "photo",
+            (0..n).map(|_| rng.normal() as f32).collect(),
+        ),
     ];
     let target = FittedTarget {
         column: "price".into(),
         task: Task::Regression,
         classes: vec![],
-        scale: Some(Scale { log: false, mean: 0.0, deviation: 1.0 }),
+        scale: Some(Scale {
+            log: false,
+            mean: 0.0,
+            deviation: 1.0,
+        }),
         prior: vec![],
     };
     let fit = fit(&target, &Truth::Values(values), &voices, Seed(0)).unwrap();
     assert!(fit.stack.listens_to("mlp") && fit.stack.listens_to("boost"));
     assert!(!fit.stack.listens_to("photo"));
-    assert!(fit.stack.half_width() > 0.2 && fit.stack.half_width() < 0.6, "{}", fit.stack.half_width());
+    assert!(
+        fit.stack.half_width() > 0.2 && fit.stack.half_width() < 0.6,
+        "{}",
+        fit.stack.half_width()
+    );
 }
 
 #[test]
@@ -114,5 +167,12 @@ fn a_voice_of_another_length_is_refused() {
     let truth = classes(5);
     let stack = fitted(&[voice("a", &truth, 0.9, 1)], &truth).stack;
     let wrong = stack.combine(&target(3), &[voice("a", &truth[..4], 0.9, 1)], 5);
-    assert!(matches!(wrong, Err(ExpertError::VoiceLength { got: 12, expected: 15, .. })));
+    assert!(matches!(
+        wrong,
+        Err(ExpertError::VoiceLength {
+            got: 12,
+            expected: 15,
+            ..
+        })
+    ));
 }

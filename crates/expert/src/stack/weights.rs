@@ -43,7 +43,13 @@ impl WeightFit<'_> {
         let voices: Vec<usize> = (0..mask.len()).filter(|voice| mask[*voice]).collect();
         let hears = |record: &&usize| voices.iter().any(|v| self.terms.present[*v][**record]);
         let most = (MAX_TERMS / self.terms.width).max(MIN_RECORDS);
-        let records: Vec<usize> = self.records.iter().filter(hears).take(most).copied().collect();
+        let records: Vec<usize> = self
+            .records
+            .iter()
+            .filter(hears)
+            .take(most)
+            .copied()
+            .collect();
         let fitted = match (voices.len(), records.len()) {
             (0, _) => Vec::new(),
             (count, 0) => self.unheard(count),
@@ -58,7 +64,11 @@ impl WeightFit<'_> {
     }
 
     fn unheard(&self, count: usize) -> Vec<f64> {
-        let each = if self.task == Task::Regression { 1.0 / count as f64 } else { START };
+        let each = if self.task == Task::Regression {
+            1.0 / count as f64
+        } else {
+            START
+        };
         vec![each; count]
     }
 
@@ -69,8 +79,10 @@ impl WeightFit<'_> {
         minimiser().minimise(&mut roots, |roots, slopes| {
             let weights: Vec<f64> = roots.iter().map(|root| root * root).collect();
             let (mut loss, by_weight) = self.mean_loss(voices, records, &weights);
-            for ((slope, root), (weight, by)) in
-                slopes.iter_mut().zip(roots).zip(weights.iter().zip(by_weight))
+            for ((slope, root), (weight, by)) in slopes
+                .iter_mut()
+                .zip(roots)
+                .zip(weights.iter().zip(by_weight))
             {
                 loss += pull * (weight - START).powi(2);
                 *slope = (by + 2.0 * pull * (weight - START)) * 2.0 * root;
@@ -95,7 +107,11 @@ impl WeightFit<'_> {
                 *by += 2.0 * pull * (share - equal);
             }
             by_share.push(0.0);
-            let mean: f64 = shares.iter().zip(&by_share).map(|(share, by)| share * by).sum();
+            let mean: f64 = shares
+                .iter()
+                .zip(&by_share)
+                .map(|(share, by)| share * by)
+                .sum();
             for ((slope, share), by) in slopes.iter_mut().zip(&shares).zip(&by_share) {
                 *slope = share * (by - mean);
             }
@@ -123,7 +139,11 @@ impl WeightFit<'_> {
                     loss += self.loss(*record, &mut scores);
                     for (slope, voice) in slopes.iter_mut().zip(voices) {
                         let row = self.terms.row(*voice, *record);
-                        *slope += row.iter().zip(&scores).map(|(t, s)| f64::from(*t) * s).sum::<f64>();
+                        *slope += row
+                            .iter()
+                            .zip(&scores)
+                            .map(|(t, s)| f64::from(*t) * s)
+                            .sum::<f64>();
                     }
                 }
                 (loss, slopes)

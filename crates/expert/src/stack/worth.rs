@@ -71,10 +71,13 @@ pub(super) fn worth(
     let num_voices = kept.len();
     let of = |mask: Vec<bool>| -> Option<Score> {
         let crossed = || stacker.crossed_over(&mask, records);
-        mask.contains(&true).then(|| score(stacker, &crossed(), records))
+        mask.contains(&true)
+            .then(|| score(stacker, &crossed(), records))
     };
     let voices = (0..num_voices).filter_map(|voice| {
-        let without = (0..num_voices).map(|other| kept[other] && other != voice).collect();
+        let without = (0..num_voices)
+            .map(|other| kept[other] && other != voice)
+            .collect();
         Some(VoiceWorth {
             name: stacker.terms.names[voice].clone(),
             weight: weights[voice],
@@ -85,12 +88,18 @@ pub(super) fn worth(
     let units = pattern::units(stacker.terms);
     let modalities = units.iter().map(|unit| {
         let reads_only = |voice: usize| {
-            stacker.terms.inputs[voice].iter().all(|column| unit.columns.contains(column))
+            stacker.terms.inputs[voice]
+                .iter()
+                .all(|column| unit.columns.contains(column))
         };
         UnitWorth {
             columns: unit.columns.clone(),
-            alone: of((0..num_voices).map(|voice| unit.read_by[voice] && reads_only(voice)).collect()),
-            without: of((0..num_voices).map(|voice| kept[voice] && !unit.read_by[voice]).collect()),
+            alone: of((0..num_voices)
+                .map(|voice| unit.read_by[voice] && reads_only(voice))
+                .collect()),
+            without: of((0..num_voices)
+                .map(|voice| kept[voice] && !unit.read_by[voice])
+                .collect()),
         }
     });
     Worth {

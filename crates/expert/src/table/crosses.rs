@@ -50,7 +50,11 @@ impl Crosses {
     }
 
     fn num_numbers(&self) -> usize {
-        self.tabular.fields.iter().filter(|field| field.number.is_some()).count()
+        self.tabular
+            .fields
+            .iter()
+            .filter(|field| field.number.is_some())
+            .count()
     }
 
     /// Features of some rows.
@@ -64,7 +68,10 @@ impl Crosses {
             });
             let first = self.num_numbers() as u32;
             let keys = self.keys(&cells, record);
-            let levels = keys.iter().filter_map(|key| self.index.get(key)).map(|at| (first + at, 1.0));
+            let levels = keys
+                .iter()
+                .filter_map(|key| self.index.get(key))
+                .map(|at| (first + at, 1.0));
             sparse.push((0..).zip(scaled).chain(levels).collect::<Vec<_>>());
         }
         Features::Sparse(sparse)

@@ -65,7 +65,12 @@ impl MlpInputs {
         Self {
             num_numbers: numbers.len() / cells.num_records.max(1),
             numbers,
-            levels: cells.levels.iter().filter(|levels| !levels.is_empty()).cloned().collect(),
+            levels: cells
+                .levels
+                .iter()
+                .filter(|levels| !levels.is_empty())
+                .cloned()
+                .collect(),
             num_records: cells.num_records,
         }
     }
@@ -73,10 +78,16 @@ impl MlpInputs {
     /// Width of the numbers and the number of levels of each field that has some.
     pub(super) fn widths(tabular: &FittedTabular) -> (usize, Vec<usize>) {
         let number = |field: &crate::tabular::Field| {
-            field.number.as_ref().map_or(0, |scaling| 1 + usize::from(scaling.has_missing))
+            field
+                .number
+                .as_ref()
+                .map_or(0, |scaling| 1 + usize::from(scaling.has_missing))
         };
         let levels = tabular.fields.iter().map(crate::tabular::Field::num_levels);
-        (tabular.fields.iter().map(number).sum(), levels.filter(|levels| *levels > 0).collect())
+        (
+            tabular.fields.iter().map(number).sum(),
+            levels.filter(|levels| *levels > 0).collect(),
+        )
     }
 }
 
@@ -100,16 +111,23 @@ impl Mlp {
         let mut parameters = Parameters::new();
         let mut embeddings = Vec::new();
         for (place, count) in num_levels.iter().enumerate() {
-            let values =
-                (0..count * EMBED_DIM).map(|_| (rng.normal() * EMBED_DEVIATION) as f32).collect();
+            let values = (0..count * EMBED_DIM)
+                .map(|_| (rng.normal() * EMBED_DEVIATION) as f32)
+                .collect();
             let value = Tensor::from_vec(&[*count, EMBED_DIM], values)?;
-            embeddings.push(parameters.add(&format!("embedding{place}"), ParamKind::Weight, value)?);
+            embeddings.push(parameters.add(
+                &format!("embedding{place}"),
+                ParamKind::Weight,
+                value,
+            )?);
         }
         let input = num_numbers + num_levels.len() * EMBED_DIM;
         let mut layer = |name: &str, out: usize, input: usize| {
             let bound = 1.0 / (input.max(1) as f64).sqrt();
             let mut draw = |count: usize| -> Vec<f32> {
-                (0..count).map(|_| rng.between(-bound, bound) as f32).collect()
+                (0..count)
+                    .map(|_| rng.between(-bound, bound) as f32)
+                    .collect()
             };
             let weight = Tensor::from_vec(&[out, input], draw(out * input))?;
             let bias = Tensor::from_vec(&[out], draw(out))?;
@@ -154,9 +172,14 @@ impl Mlp {
             parts.push(tape.constant(Tensor::from_vec(&[records.len(), width], numbers)?));
         }
         for (table, levels) in self.embeddings.iter().zip(&inputs.levels) {
-            let mut rows: Vec<usize> = records.iter().map(|record| levels[*record] as usize).collect();
+            let mut rows: Vec<usize> = records
+                .iter()
+                .map(|record| levels[*record] as usize)
+                .collect();
             if let Some((rng, rate)) = &mut unseen {
-                rows.iter_mut().filter(|_| rng.chance(*rate)).for_each(|row| *row = 0);
+                rows.iter_mut()
+                    .filter(|_| rng.chance(*rate))
+                    .for_each(|row| *row = 0);
             }
             // As an ordinary parameter its gradient is dense: every level moves on by momentum, as in PyTorch.
             let table = tape.param(*table);
@@ -184,7 +207,9 @@ impl Mlp {
         let mut optimizer = Optimizer::new(config, &self.parameters);
         let mut gradients = Gradients::new(&self.parameters);
         let schedule = OneCycle::default();
-        let schedule = schedule.with_warmup(WARMUP_FRACTION).unwrap_or(Box::new(schedule));
+        let schedule = schedule
+            .with_warmup(WARMUP_FRACTION)
+            .unwrap_or(Box::new(schedule));
         let mut order: Vec<usize> = (0..inputs.num_records).collect();
         let total_steps = fit.epochs * order.len().div_ceil(fit.batch_size);
         let mut step = 0;
@@ -192,7 +217,10 @@ impl Mlp {
             if control.wants_stop().is_some() {
                 break;
             }
-            seed.named("order").at(epoch as u64).rng().shuffle(&mut order);
+            seed.named("order")
+                .at(epoch as u64)
+                .rng()
+                .shuffle(&mut order);
             for records in order.chunks(fit.batch_size) {
                 let own = seed.named("step").at(step as u64);
                 let mut rng = own.rng();

@@ -22,8 +22,13 @@ pub(crate) struct Console {
 
 enum Form {
     Silent,
-    Bars { all: MultiProgress, bars: Mutex<HashMap<String, ProgressBar>> },
-    Lines { last: Mutex<HashMap<String, Instant>> },
+    Bars {
+        all: MultiProgress,
+        bars: Mutex<HashMap<String, ProgressBar>>,
+    },
+    Lines {
+        last: Mutex<HashMap<String, Instant>>,
+    },
 }
 
 impl Console {
@@ -32,9 +37,14 @@ impl Console {
             Form::Silent
         } else if std::io::stderr().is_terminal() {
             let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-            Form::Bars { all, bars: Mutex::default() }
+            Form::Bars {
+                all,
+                bars: Mutex::default(),
+            }
         } else {
-            Form::Lines { last: Mutex::default() }
+            Form::Lines {
+                last: Mutex::default(),
+            }
         };
         Self { form }
     }
@@ -50,10 +60,17 @@ impl Observer for Console {
                 }
             }
             Form::Bars { all, bars } => {
-                draw(all, &mut bars.lock().unwrap_or_else(PoisonError::into_inner), event);
+                draw(
+                    all,
+                    &mut bars.lock().unwrap_or_else(PoisonError::into_inner),
+                    event,
+                );
             }
             Form::Lines { last } => {
-                say(&mut last.lock().unwrap_or_else(PoisonError::into_inner), event);
+                say(
+                    &mut last.lock().unwrap_or_else(PoisonError::into_inner),
+                    event,
+                );
             }
         }
     }
@@ -98,17 +115,25 @@ fn style(has_total: bool) -> ProgressStyle {
     } else {
         "{prefix:>16} {spinner} {elapsed}  {msg}"
     };
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
 }
 
 fn ended_style() -> ProgressStyle {
-    ProgressStyle::with_template("{prefix:>16} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar())
+    ProgressStyle::with_template("{prefix:>16} {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// Loss, metric and speed of a progress event, as far as they are known.
 fn progress_text(event: &Event) -> String {
     match event {
-        Event::Progress { records_per_sec, loss, metric, .. } => {
+        Event::Progress {
+            records_per_sec,
+            loss,
+            metric,
+            ..
+        } => {
             let mut parts = Vec::new();
             if let Some(loss) = loss {
                 parts.push(format!("loss {loss:.3}"));
@@ -121,8 +146,13 @@ fn progress_text(event: &Event) -> String {
             }
             parts.join("  ")
         }
-        Event::EpochEnded { num_epochs, record, .. } => {
-            format!("epoch {}/{num_epochs}  loss {:.3}", record.epoch, record.train_loss)
+        Event::EpochEnded {
+            num_epochs, record, ..
+        } => {
+            format!(
+                "epoch {}/{num_epochs}  loss {:.3}",
+                record.epoch, record.train_loss
+            )
         }
         _ => String::new(),
     }
@@ -134,8 +164,12 @@ fn say(last: &mut HashMap<String, Instant>, event: &Event) {
             last.insert(name.clone(), Instant::now());
             eprintln!("{name}: started");
         }
-        Event::Progress { name, done, total, .. } => {
-            let is_due = last.get(name).is_none_or(|at| at.elapsed().as_secs() >= PLAIN_LINE_SECS);
+        Event::Progress {
+            name, done, total, ..
+        } => {
+            let is_due = last
+                .get(name)
+                .is_none_or(|at| at.elapsed().as_secs() >= PLAIN_LINE_SECS);
             if is_due {
                 last.insert(name.clone(), Instant::now());
                 eprintln!("{name}: {done}/{total}  {}", progress_text(event));

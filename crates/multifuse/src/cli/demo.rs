@@ -21,8 +21,9 @@ pub(crate) fn run(options: &Demo, common: &Common, output: Output) -> Result<Don
         stop: interrupt::flag(),
         started: super::start_of_program(),
     })?;
-    let value = serde_json::to_value(&demo)
-        .map_err(|error| Problem::new(Code::Internal, "the result is no JSON").got(error.to_string()))?;
+    let value = serde_json::to_value(&demo).map_err(|error| {
+        Problem::new(Code::Internal, "the result is no JSON").got(error.to_string())
+    })?;
     output.result(&demo.story(), &value)?;
     Ok(Done::Well)
 }

@@ -25,13 +25,20 @@ pub(crate) fn run(output: Output) -> Result<(), Problem> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let simd = instruction_sets();
     let writable = tempdir_is_writable();
-    let optional: Vec<_> = OPTIONAL.iter().map(|optional| (optional, find(optional.program))).collect();
+    let optional: Vec<_> = OPTIONAL
+        .iter()
+        .map(|optional| (optional, find(optional.program)))
+        .collect();
 
     let mut text = format!(
         "multifuse {}\n  cores         {cores}\n  instructions  {}\n  temp folder   {}\n",
         env!("CARGO_PKG_VERSION"),
         simd.join(", "),
-        if writable { "writable" } else { "NOT writable: set TMPDIR to a folder that is" },
+        if writable {
+            "writable"
+        } else {
+            "NOT writable: set TMPDIR to a folder that is"
+        },
     );
     for (optional, found) in &optional {
         let state = match found {
@@ -79,5 +86,7 @@ fn tempdir_is_writable() -> bool {
 
 fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|folder: PathBuf| folder.join(Path::new(program))).find(|file| file.is_file())
+    env::split_paths(&path)
+        .map(|folder: PathBuf| folder.join(Path::new(program)))
+        .find(|file| file.is_file())
 }

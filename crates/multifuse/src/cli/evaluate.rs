@@ -14,12 +14,23 @@ use super::{
 
 pub(crate) fn run(options: &Evaluate, common: &Common, output: Output) -> Result<Done, Problem> {
     let model = Predictor::open(&options.run)?.threads(common.threads.unwrap_or(0));
-    let judgement = model.evaluate(&Table::open(&options.data)?, &options.drop, common.seed.unwrap_or(0))?;
-    let value = serde_json::to_value(&judgement)
-        .map_err(|error| Problem::new(Code::Internal, "the judgement is no JSON").got(error.to_string()))?;
+    let judgement = model.evaluate(
+        &Table::open(&options.data)?,
+        &options.drop,
+        common.seed.unwrap_or(0),
+    )?;
+    let value = serde_json::to_value(&judgement).map_err(|error| {
+        Problem::new(Code::Internal, "the judgement is no JSON").got(error.to_string())
+    })?;
     output.result(&text(&judgement, options), &value)?;
-    let missed = options.require.is_some_and(|limit| !judgement.reaches(limit));
-    Ok(if missed { Done::MissedLimit } else { Done::Well })
+    let missed = options
+        .require
+        .is_some_and(|limit| !judgement.reaches(limit));
+    Ok(if missed {
+        Done::MissedLimit
+    } else {
+        Done::Well
+    })
 }
 
 fn text(judgement: &Judgement, options: &Evaluate) -> String {
@@ -59,5 +70,9 @@ fn text(judgement: &Judgement, options: &Evaluate) -> String {
 
 /// Four digits for shares, none for large values.
 pub(crate) fn number(value: f64) -> String {
-    if value.abs() >= 1000.0 { format!("{value:.0}") } else { format!("{value:.4}") }
+    if value.abs() >= 1000.0 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.4}")
+    }
 }

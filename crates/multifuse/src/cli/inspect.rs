@@ -11,8 +11,9 @@ pub(crate) fn run(options: &Inspect, output: Output) -> Result<(), Problem> {
     let table = Table::open(&options.data)?;
     let overrides = column_overrides(&options.columns)?;
     let inspection = data::inspect(&table, options.target.as_deref(), &overrides)?;
-    let value = serde_json::to_value(&inspection)
-        .map_err(|error| Problem::new(Code::Internal, "the inspection is no JSON").got(error.to_string()))?;
+    let value = serde_json::to_value(&inspection).map_err(|error| {
+        Problem::new(Code::Internal, "the inspection is no JSON").got(error.to_string())
+    })?;
     output.result(&text(&inspection, options), &value)
 }
 
@@ -21,7 +22,9 @@ pub(crate) fn column_overrides(texts: &[String]) -> Result<BTreeMap<String, Moda
     let mut overrides = BTreeMap::new();
     for text in texts {
         let (name, modality) = text.rsplit_once('=').ok_or_else(|| {
-            Problem::new(Code::Config, "--column").got(text.clone()).expected("COLUMN=MODALITY, such as zip=category")
+            Problem::new(Code::Config, "--column")
+                .got(text.clone())
+                .expected("COLUMN=MODALITY, such as zip=category")
         })?;
         overrides.insert(name.to_owned(), modality.parse()?);
     }
@@ -33,7 +36,12 @@ fn text(inspection: &Inspection, options: &Inspect) -> String {
     if inspection.num_bad_rows > 0 {
         let _ = write!(text, ", {} more could not be read", inspection.num_bad_rows);
     }
-    let width = inspection.columns.iter().map(|info| info.column.name.chars().count()).max().unwrap_or(0);
+    let width = inspection
+        .columns
+        .iter()
+        .map(|info| info.column.name.chars().count())
+        .max()
+        .unwrap_or(0);
     for info in &inspection.columns {
         let _ = write!(
             text,
@@ -48,19 +56,35 @@ fn text(inspection: &Inspection, options: &Inspect) -> String {
         }
     }
     if let (Some(target), Some(task)) = (&options.target, inspection.task) {
-        let _ = write!(text, "\ntask: {task} of \"{target}\" ({})", inspection.task_why);
+        let _ = write!(
+            text,
+            "\ntask: {task} of \"{target}\" ({})",
+            inspection.task_why
+        );
         for balance in &inspection.balance {
             let share = 100.0 * balance.num_records as f64 / inspection.num_records.max(1) as f64;
-            let _ = write!(text, "\n  {:<24} {:>7}  {share:>5.1} %", balance.class, balance.num_records);
+            let _ = write!(
+                text,
+                "\n  {:<24} {:>7}  {share:>5.1} %",
+                balance.class, balance.num_records
+            );
         }
     } else if let Some(target) = &options.target {
-        let _ = write!(text, "\n\"{target}\" cannot be a target: {}", inspection.task_why);
+        let _ = write!(
+            text,
+            "\n\"{target}\" cannot be a target: {}",
+            inspection.task_why
+        );
     }
     for warning in &inspection.warnings {
         let _ = write!(text, "\nwarning: {}", warning.text);
     }
     let target = options.target.as_deref().unwrap_or("COLUMN");
-    let _ = write!(text, "\nnext: multifuse train {} --target {target}", options.data.display());
+    let _ = write!(
+        text,
+        "\nnext: multifuse train {} --target {target}",
+        options.data.display()
+    );
     text
 }
 

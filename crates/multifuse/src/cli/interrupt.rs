@@ -18,7 +18,9 @@ pub(crate) fn flag() -> Arc<AtomicBool> {
             if seen.swap(true, Ordering::SeqCst) {
                 std::process::exit(INTERRUPTED);
             }
-            eprintln!("\nstopping: the work so far is being saved; press Ctrl-C again to end at once");
+            eprintln!(
+                "\nstopping: the work so far is being saved; press Ctrl-C again to end at once"
+            );
         });
         if let Err(error) = installed {
             eprintln!("warning: Ctrl-C will end the program without saving: {error}");

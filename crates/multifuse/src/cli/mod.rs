@@ -81,17 +81,26 @@ fn well(result: Result<(), Problem>) -> Result<Done, Problem> {
 fn set_threads(common: &Common) -> Result<(), Problem> {
     match common.threads {
         None => Ok(()),
-        Some(0) => Err(Problem::new(Code::Config, "--threads").expected("at least 1").got("0")),
+        Some(0) => Err(Problem::new(Code::Config, "--threads")
+            .expected("at least 1")
+            .got("0")),
         Some(threads) => multifuse::set_threads(threads),
     }
 }
 
 /// Help and version go to standard output with exit code 0, everything else to standard error with 2.
 fn usage(error: &clap::Error) -> ExitCode {
-    let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let is_answer = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
     // A closed pipe behind `--help | head` is no fault.
     let _ = error.print();
-    if is_answer { ExitCode::SUCCESS } else { ExitCode::from(2) }
+    if is_answer {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(2)
+    }
 }
 
 fn failed(output: Output, problem: &Problem) -> ExitCode {

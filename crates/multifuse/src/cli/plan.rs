@@ -13,15 +13,20 @@ use super::{
 };
 
 pub(crate) fn run(options: &Plan, common: &Common, output: Output) -> Result<(), Problem> {
-    let config =
-        choices::config(options.config.as_deref(), options.target.as_deref(), &options.choices, common)?;
+    let config = choices::config(
+        options.config.as_deref(),
+        options.target.as_deref(),
+        &options.choices,
+        common,
+    )?;
     let mut trainer = Trainer::from_config(config);
     if let Some(epochs) = options.choices.epochs {
         trainer = trainer.epochs(epochs);
     }
     let plan = trainer.plan(&Table::open(&options.data)?)?;
-    let value = serde_json::to_value(&plan)
-        .map_err(|error| Problem::new(Code::Internal, "the plan is no JSON").got(error.to_string()))?;
+    let value = serde_json::to_value(&plan).map_err(|error| {
+        Problem::new(Code::Internal, "the plan is no JSON").got(error.to_string())
+    })?;
     output.result(&text(&plan), &value)
 }
 
@@ -35,8 +40,19 @@ fn text(plan: &Planned) -> String {
         plan.num_held_out
     );
     for expert in &plan.experts {
-        let _ = write!(text, "\n{} ({}) reads {}", expert.name, expert.kind, expert.inputs.join(", "));
-        let width = expert.parts.iter().map(|part| part.name.chars().count()).max().unwrap_or(0);
+        let _ = write!(
+            text,
+            "\n{} ({}) reads {}",
+            expert.name,
+            expert.kind,
+            expert.inputs.join(", ")
+        );
+        let width = expert
+            .parts
+            .iter()
+            .map(|part| part.name.chars().count())
+            .max()
+            .unwrap_or(0);
         for part in &expert.parts {
             let _ = write!(
                 text,

@@ -9,6 +9,10 @@ use super::{args::Report, output::Output};
 pub(crate) fn run(options: &Report, output: Output) -> Result<(), Problem> {
     let run = Run::open(&options.run)?;
     let written = run.write_report()?;
-    let text = written.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join("\n");
+    let text = written
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect::<Vec<_>>()
+        .join("\n");
     output.result(&text, &json!({ "written": written }))
 }

@@ -17,7 +17,9 @@ pub(crate) fn run(options: &Sample, common: &Common, output: Output) -> Result<(
     let console = Console::new(output);
     let name = format!("drawing {}", set.name());
     let watch = Watch::start(&console, &name);
-    let written = set.write(&options.dir, records, seed, &|done, total| watch.progress(done, total))?;
+    let written = set.write(&options.dir, records, seed, &|done, total| {
+        watch.progress(done, total)
+    })?;
     watch.end();
     let value = json!({
         "train": written.train, "test": written.test, "truth": written.truth,
@@ -44,8 +46,15 @@ pub(crate) struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     pub(crate) fn start(observer: &'a dyn Observer, name: &'a str) -> Self {
-        observer.event(&Event::PartStarted { name: name.to_owned(), total: 0 });
-        Self { observer, name, start: std::time::Instant::now() }
+        observer.event(&Event::PartStarted {
+            name: name.to_owned(),
+            total: 0,
+        });
+        Self {
+            observer,
+            name,
+            start: std::time::Instant::now(),
+        }
     }
 
     pub(crate) fn progress(&self, done: usize, total: usize) {
@@ -64,6 +73,9 @@ impl<'a> Watch<'a> {
 
     pub(crate) fn end(self) {
         let secs = self.start.elapsed().as_secs_f64();
-        self.observer.event(&Event::PartEnded { name: self.name.to_owned(), secs });
+        self.observer.event(&Event::PartEnded {
+            name: self.name.to_owned(),
+            secs,
+        });
     }
 }

@@ -14,8 +14,12 @@ use super::{
 };
 
 pub(crate) fn run(options: &Train, common: &Common, output: Output) -> Result<Done, Problem> {
-    let config =
-        choices::config(options.config.as_deref(), options.target.as_deref(), &options.choices, common)?;
+    let config = choices::config(
+        options.config.as_deref(),
+        options.target.as_deref(),
+        &options.choices,
+        common,
+    )?;
     let console = Console::new(output);
     let mut trainer = Trainer::from_config(config)
         .started_at(super::start_of_program())
@@ -34,9 +38,12 @@ pub(crate) fn run(options: &Train, common: &Common, output: Output) -> Result<Do
     if options.resume {
         trainer = trainer.resume();
     }
-    let run = trainer.name(&stem(&options.data)).fit(&Table::open(&options.data)?)?;
-    let value = serde_json::to_value(run.report())
-        .map_err(|error| Problem::new(Code::Internal, "the summary is no JSON").got(error.to_string()))?;
+    let run = trainer
+        .name(&stem(&options.data))
+        .fit(&Table::open(&options.data)?)?;
+    let value = serde_json::to_value(run.report()).map_err(|error| {
+        Problem::new(Code::Internal, "the summary is no JSON").got(error.to_string())
+    })?;
     output.result(&run.summary(), &value)?;
     Ok(judge(&run, options.require))
 }
@@ -49,7 +56,11 @@ fn judge(run: &Run, require: Option<f64>) -> Done {
 }
 
 fn stem(path: &std::path::Path) -> String {
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let folder = path.parent().and_then(|parent| parent.file_name());
     match folder {
         // `emoji/train.csv` says more as "emoji" than as "train".
@@ -59,7 +70,17 @@ fn stem(path: &std::path::Path) -> String {
 }
 
 fn command_line() -> String {
-    let quote = |word: String| if word.contains([' ', '"']) { format!("{word:?}") } else { word };
-    let words = std::env::args().skip(1).map(quote).collect::<Vec<_>>().join(" ");
+    let quote = |word: String| {
+        if word.contains([' ', '"']) {
+            format!("{word:?}")
+        } else {
+            word
+        }
+    };
+    let words = std::env::args()
+        .skip(1)
+        .map(quote)
+        .collect::<Vec<_>>()
+        .join(" ");
     format!("multifuse {words}")
 }

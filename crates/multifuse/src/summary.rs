@@ -1,0 +1,587 @@
+//! From what training found to what reports show: metrics, baselines, what mattered, the worst mistakes.
+
+use std::{path::Path, time::Instant};
+
+use data::Truth;
+use expert::{Combined, EnsembleFit, Judged, Voice};
+use metrics::EvaluateOptions;
+use report::{
+    Baseline, BaselineKind, EpochPoint, FusionTest, Judgement, LearningCurve, LeftOut, Mistake,
+    PlanPart, PresenceGroup, RunSummary, Thumbnail, Timing, VoiceSummary, Worth,
+};
+use schema::{Answer, FittedTarget, Modality, Problem, Task};
+use train::StoppedBy;
+
+use crate::{plan, prepare::Prepared, run};
+
+/// What surrounds a run.
+pub(crate) struct Facts<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) command: &'a str,
+    pub(crate) folder: &'a Path,
+    pub(crate) started: Instant,
+}
+
+/// Bootstrap resamples of baselines and paired tests: enough for two digits of an interval, cheap.
+const RESAMPLES: usize = 500;
+/// Mistakes that the report shows.
+const MOST_MISTAKES: usize = 12;
+
+/// The held-out records and everything that was said about them.
+struct Bench<'a> {
+    prepared: &'a Prepared,
+    fitted: &'a EnsembleFit,
+    judged: Judged<'a>,
+    metric: String,
+    /// The stack's answers by weights that were fitted on other records.
+    answers: Combined,
+    options: EvaluateOptions<'a>,
+}
+
+/// Judges a fitted ensemble on its held-out records.
+pub(crate) fn summarise(
+    prepared: &Prepared,
+    fitted: &EnsembleFit,
+    facts: &Facts<'_>,
+) -> Result<RunSummary, Problem> {
+    let target = &prepared.target;
+    let truth = prepared.truth.select(&prepared.held_out, target.width());
+    let half_width = fitted.ensemble.stack().half_width();
+    let judged = Judged::new(target, &truth);
+    let groups: Vec<usize> = judged
+        .known()
+        .iter()
+        .map(|at| prepared.held_out_groups[*at])
+        .collect();
+    let bench = Bench {
+        prepared,
+        fitted,
+        metric: prepared.metric(),
+        answers: Combined::from_scores(target, &fitted.stack.scores, half_width),
+        options: EvaluateOptions {
+            resamples: RESAMPLES,
+            seed: prepared.config.run.seed,
+            groups: Some(&groups),
+            ..EvaluateOptions::default()
+        },
+        judged,
+    };
+    let mut summary = RunSummary::new(
+        target.task,
+        &target.column,
+        &bench.metric,
+        bench.judgement(&truth)?,
+    );
+    summary.title = format!("{}: {}", facts.name, target.column);
+    summary.created = run::now();
+    facts.command.clone_into(&mut summary.command);
+    summary.run_dir = facts.folder.display().to_string();
+    prepared
+        .dataset
+        .table()
+        .name()
+        .clone_into(&mut summary.table);
+    summary.classes.clone_from(&target.classes);
+    summary.inputs.clone_from(&prepared.columns);
+    summary.num_fit = prepared.fit_rows.len();
+    summary.num_held_out = prepared.held_out.len();
+    summary.skipped = prepared.skipped.clone();
+    summary.warnings.clone_from(&prepared.warnings);
+    summary.voices = bench.voices()?;
+    summary.left_out = left_out(fitted);
+    summary.curves = curves(fitted, &bench.metric);
+    summary.timings = timings(fitted);
+    summary.plan = plan_parts(fitted);
+    summary.mistakes = bench.mistakes(&truth);
+    summary.config = run::trained_config(prepared, fitted).to_toml()?;
+    summary.total_secs = facts.started.elapsed().as_secs_f64();
+    Ok(summary)
+}
+
+impl Bench<'_> {
+    fn judgement(&self, truth: &Truth) -> Result<Judgement, Problem> {
+        let full = EvaluateOptions {
+            resamples: EvaluateOptions::default().resamples,
+            ..self.options
+        };
+        let mut judgement = Judgement::new(self.judged.evaluate(&self.answers, full)?);
+        judgement.baselines = self.baselines()?;
+        judgement.fusion = self.fusion()?;
+        judgement.worth = self.worth()?;
+        judgement.by_presence = self.by_presence(truth);
+        Ok(judgement)
+    }
+
+    fn target(&self) -> &FittedTarget {
+        &self.prepared.target
+    }
+
+    fn num_records(&self) -> usize {
+        self.prepared.held_out.len()
+    }
+
+    /// What the voices said about the records as they are.
+    fn open_voices(&self) -> &[Voice] {
+        self.fitted
+            .hidings
+            .first()
+            .map_or(&[], |hiding| &hiding.voices)
+    }
+
+    fn baseline(
+        &self,
+        name: String,
+        kind: BaselineKind,
+        answers: &Combined,
+    ) -> Result<Option<Baseline>, Problem> {
+        let evaluation = self.judged.evaluate(answers, self.options)?;
+        let interval = evaluation.metrics.get(&self.metric).copied();
+        Ok(interval.map(|interval| Baseline {
+            name,
+            kind,
+            interval,
+        }))
+    }
+
+    fn baselines(&self) -> Result<Vec<Baseline>, Problem> {
+        let constant = if self.target().task == Task::Regression {
+            "the mean"
+        } else {
+            "the most frequent answer"
+        };
+        let prior = Combined::prior(self.target(), self.num_records());
+        let mut baselines =
+            vec![self.baseline(constant.to_owned(), BaselineKind::Constant, &prior)?];
+        for (input, answers) in self.single_inputs()? {
+            baselines.push(self.baseline(
+                format!("{input} alone"),
+                BaselineKind::SingleInput,
+                &answers,
+            )?);
+        }
+        let voices = self.open_voices();
+        if voices.len() > 1 {
+            let mean = equal_mean(self.target(), voices, self.num_records());
+            baselines.push(self.baseline(
+                "an equal mean".to_owned(),
+                BaselineKind::EqualMean,
+                &mean,
+            )?);
+        }
+        Ok(baselines.into_iter().flatten().collect())
+    }
+
+    /// The model's answers when all inputs but one are hidden, for every input for which that was tried.
+    fn single_inputs(&self) -> Result<Vec<(String, Combined)>, Problem> {
+        let columns = &self.prepared.columns;
+        let mut singles = Vec::new();
+        for column in columns.iter().filter(|_| columns.len() > 1) {
+            let others = self.fitted.hidings.iter().find(|hiding| {
+                hiding.hidden.len() + 1 == columns.len() && !hiding.hidden.contains(&column.name)
+            });
+            if let Some(hiding) = others {
+                let answers = self
+                    .fitted
+                    .ensemble
+                    .combine(&hiding.voices, self.num_records())?;
+                singles.push((column.name.clone(), answers));
+            }
+        }
+        Ok(singles)
+    }
+
+    fn fusion(&self) -> Result<Option<FusionTest>, Problem> {
+        let metric = metrics::by_name(&self.metric)?;
+        let mut best: Option<(String, Combined, f64)> = None;
+        for (input, answers) in self.single_inputs()? {
+            let Ok(value) = self.judged.value(&answers, &self.metric) else {
+                continue;
+            };
+            if best
+                .as_ref()
+                .is_none_or(|(_, _, most)| metric.is_better(value, *most))
+            {
+                best = Some((input, answers, value));
+            }
+        }
+        let Some((single, answers, single_value)) = best else {
+            return Ok(None);
+        };
+        let paired = self
+            .judged
+            .compare(&self.metric, &self.answers, &answers, self.options)?;
+        Ok(Some(FusionTest {
+            single,
+            single_value,
+            paired,
+        }))
+    }
+
+    fn worth(&self) -> Result<Vec<Worth>, Problem> {
+        let whole = self
+            .fitted
+            .ensemble
+            .combine(self.open_voices(), self.num_records())?;
+        let mut worths = Vec::new();
+        for column in &self.prepared.columns {
+            let hidden = self
+                .fitted
+                .hidings
+                .iter()
+                .find(|hiding| hiding.hidden == [column.name.clone()]);
+            let Some(hiding) = hidden else { continue };
+            let answers = self
+                .fitted
+                .ensemble
+                .combine(&hiding.voices, self.num_records())?;
+            let Ok(without) = self.judged.value(&answers, &self.metric) else {
+                continue;
+            };
+            worths.push(Worth {
+                input: column.name.clone(),
+                modality: column.modality,
+                without,
+                paired: self
+                    .judged
+                    .compare(&self.metric, &whole, &answers, self.options)
+                    .ok(),
+            });
+        }
+        Ok(worths)
+    }
+
+    fn by_presence(&self, truth: &Truth) -> Vec<PresenceGroup> {
+        let groups = predict::by_presence(
+            (self.target(), &self.metric),
+            (&self.prepared.dataset, &self.prepared.held_out),
+            truth,
+            &self.answers,
+        );
+        groups
+            .into_iter()
+            .map(|group| PresenceGroup {
+                present: group.name,
+                num_records: group.num_records,
+                value: group.value,
+            })
+            .collect()
+    }
+
+    fn voices(&self) -> Result<Vec<VoiceSummary>, Problem> {
+        let weights: Vec<(&str, f64)> = self.fitted.ensemble.stack().weights().collect();
+        let mut voices = Vec::new();
+        for voice in self.open_voices() {
+            let alone = Combined::from_voice(self.target(), voice);
+            let evaluation = self.judged.evaluate(&alone, self.options)?;
+            let weight = weights
+                .iter()
+                .find(|(name, _)| *name == voice.name)
+                .map_or(0.0, |(_, weight)| *weight);
+            voices.push(VoiceSummary {
+                name: voice.name.clone(),
+                inputs: voice.inputs.clone(),
+                weight,
+                alone: evaluation.metrics.get(&self.metric).copied(),
+            });
+        }
+        Ok(voices)
+    }
+
+    /// The records about which the model is most wrong: least probable truth, or largest error.
+    fn mistakes(&self, truth: &Truth) -> Vec<Mistake> {
+        let mut wrong: Vec<(f64, usize)> = self
+            .judged
+            .known()
+            .iter()
+            .filter_map(|at| Some((self.wrongness(truth, *at)?, *at)))
+            .collect();
+        wrong.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        wrong
+            .iter()
+            .take(MOST_MISTAKES)
+            .map(|(_, at)| self.mistake(truth, *at))
+            .collect()
+    }
+
+    /// How wrong the answer to a record is; `None` if it is right.
+    fn wrongness(&self, truth: &Truth, at: usize) -> Option<f64> {
+        let width = self.target().width();
+        let said = &self.answers.values[at * width..(at + 1) * width];
+        match truth {
+            Truth::Classes(classes) => {
+                let class = classes[at]? as usize;
+                let best = said.iter().copied().fold(0.0, f64::max);
+                (said[class] < best).then(|| best - said[class])
+            }
+            Truth::Labels(labels) => {
+                let labels = &labels[at * width..(at + 1) * width];
+                let far = |(said, label): (&f64, &f32)| (said - f64::from(*label)).abs();
+                said.iter()
+                    .zip(labels)
+                    .map(far)
+                    .filter(|far| *far > 0.5)
+                    .reduce(f64::max)
+            }
+            Truth::Values(values) => Some((said[0] - values[at]).abs()),
+        }
+    }
+
+    fn mistake(&self, truth: &Truth, at: usize) -> Mistake {
+        let row = self.prepared.held_out[at];
+        let table = self.prepared.dataset.table();
+        let answer = self.answers.answer(self.target(), at);
+        let shown = self.prepared.id_column.iter().chain(&self.prepared.columns);
+        let columns = shown
+            .filter_map(|column| {
+                let cell = table.cell(row, table.column_index(&column.name)?);
+                Some((column.name.clone(), cell_text(&cell)))
+            })
+            .collect();
+        Mistake {
+            row,
+            line: table.line(row),
+            columns,
+            picture: self.picture(row),
+            truth: truth_text(self.target(), truth, at),
+            prediction: answer_text(&answer),
+            probability: match answer {
+                Answer::Class { probability, .. } => Some(probability),
+                Answer::Labels { .. } | Answer::Value { .. } => None,
+            },
+        }
+    }
+
+    fn picture(&self, row: usize) -> Option<Thumbnail> {
+        let dataset = &self.prepared.dataset;
+        let col = dataset
+            .columns()
+            .iter()
+            .position(|column| column.modality == Modality::Image)?;
+        Thumbnail::of(&dataset.image_full(col, row)?).ok()
+    }
+}
+
+/// All voices with the same weight: what one gets without a stack.
+fn equal_mean(target: &FittedTarget, voices: &[Voice], num_records: usize) -> Combined {
+    let all: Vec<Combined> = voices
+        .iter()
+        .map(|voice| Combined::from_voice(target, voice))
+        .collect();
+    let width = target.width();
+    let values = (0..num_records * width)
+        .map(|at| {
+            let record = at / width;
+            let present = voices
+                .iter()
+                .zip(&all)
+                .filter(|(voice, _)| voice.present[record]);
+            let (sum, count) = present.fold((0.0, 0.0), |(sum, count), (_, said)| {
+                (sum + said.values[at], count + 1.0)
+            });
+            if count > 0.0 {
+                sum / count
+            } else {
+                all.first().map_or(0.0, |said| said.values[at])
+            }
+        })
+        .collect();
+    Combined {
+        values,
+        intervals: Vec::new(),
+    }
+}
+
+fn left_out(fitted: &EnsembleFit) -> Vec<LeftOut> {
+    let unheard = fitted
+        .configs
+        .iter()
+        .filter(|config| !fitted.ensemble.stack().listens_to(&config.name))
+        .map(|config| LeftOut {
+            name: config.name.clone(),
+            why: "it adds nothing to the other experts on the held-out records".to_owned(),
+        });
+    let planned = fitted.left_out.iter().map(|(name, why)| LeftOut {
+        name: name.clone(),
+        why: why.clone(),
+    });
+    planned.chain(unheard).collect()
+}
+
+fn curves(fitted: &EnsembleFit, metric: &str) -> Vec<LearningCurve> {
+    let finite = |value: f64| Some(value).filter(|value| value.is_finite());
+    let point = |record: &train::EpochRecord| EpochPoint {
+        epoch: record.epoch,
+        train_loss: finite(record.train_loss),
+        validation_loss: record.validation_loss,
+        metric: record.metrics.get(metric).copied(),
+        learning_rate: record.learning_rate,
+    };
+    fitted
+        .trainings
+        .iter()
+        .map(|(name, training)| LearningCurve {
+            name: name.clone(),
+            epochs: training.history.epochs.iter().map(point).collect(),
+            best_epoch: training.best_epoch,
+            stopped_by: match training.stopped_by {
+                StoppedBy::Finished => String::new(),
+                StoppedBy::EarlyStop => "the held-out metric stood still".to_owned(),
+                StoppedBy::Deadline => "the time limit".to_owned(),
+                StoppedBy::Interrupt => "Ctrl-C".to_owned(),
+            },
+        })
+        .collect()
+}
+
+fn timings(fitted: &EnsembleFit) -> Vec<Timing> {
+    let mut timings = Vec::new();
+    for time in &fitted.times {
+        timings.push(Timing {
+            part: time.name.clone(),
+            secs: time.fit_secs,
+        });
+        if time.refit_secs > 0.0 {
+            let part = format!("{} on all records", time.name);
+            timings.push(Timing {
+                part,
+                secs: time.refit_secs,
+            });
+        }
+    }
+    timings
+}
+
+fn plan_parts(fitted: &EnsembleFit) -> Vec<PlanPart> {
+    let mut parts = Vec::new();
+    for (config, time) in fitted.configs.iter().zip(&fitted.times) {
+        match &time.plan {
+            Some(plan) => parts.extend(plan.parts.iter().map(|part| PlanPart {
+                expert: config.name.clone(),
+                name: part.name.clone(),
+                kind: part.kind.clone(),
+                shape: part.shape.clone(),
+                num_parameters: part.num_parameters,
+            })),
+            None => parts.push(PlanPart {
+                expert: config.name.clone(),
+                name: config.name.clone(),
+                kind: config.kind.clone(),
+                shape: Vec::new(),
+                num_parameters: time.num_parameters,
+            }),
+        }
+    }
+    parts
+}
+
+fn cell_text(cell: &data::CellRef<'_>) -> String {
+    match cell {
+        data::CellRef::Missing => "(missing)".to_owned(),
+        data::CellRef::Text(text) => (*text).to_owned(),
+        data::CellRef::Number(number) => data::number_name(*number),
+        data::CellRef::Bytes(bytes) => format!("({} bytes)", bytes.len()),
+        data::CellRef::List(list) => format!("({} values)", list.len()),
+    }
+}
+
+fn truth_text(target: &FittedTarget, truth: &Truth, at: usize) -> String {
+    match truth {
+        Truth::Classes(classes) => classes[at].map_or_else(
+            || "?".to_owned(),
+            |class| target.classes[class as usize].clone(),
+        ),
+        Truth::Labels(labels) => {
+            let width = target.width();
+            let applies = target
+                .classes
+                .iter()
+                .zip(&labels[at * width..(at + 1) * width]);
+            let names: Vec<&str> = applies
+                .filter(|(_, label)| **label > 0.5)
+                .map(|(name, _)| name.as_str())
+                .collect();
+            names.join(", ")
+        }
+        Truth::Values(values) => plan::short_number(values[at]),
+    }
+}
+
+fn answer_text(answer: &Answer) -> String {
+    match answer {
+        Answer::Class { label, .. } => label.clone(),
+        Answer::Labels { labels, .. } => labels.join(", "),
+        Answer::Value { value, .. } => plan::short_number(*value),
+    }
+}
+
+/// A run's summary with the judgement of a test table beside that of the held-out records.
+pub(crate) fn with_test(
+    summary: &RunSummary,
+    model: &predict::Predictor,
+    table: &data::Table,
+    judgement: predict::Judgement,
+) -> Result<RunSummary, Problem> {
+    let metric = metrics::by_name(&summary.metric)?;
+    let evaluation = metrics::Evaluation {
+        num_records: judgement.num_records,
+        metrics: judgement.metrics,
+        per_class: judgement.per_class,
+        confusion: judgement.confusion,
+    };
+    let mut test = Judgement::new(evaluation);
+    test.by_presence = judgement
+        .by_presence
+        .into_iter()
+        .map(|group| PresenceGroup {
+            present: group.name,
+            num_records: group.num_records,
+            value: group.value,
+        })
+        .collect();
+    let names: Vec<String> = summary
+        .inputs
+        .iter()
+        .map(|column| column.name.clone())
+        .collect();
+    for column in &summary.inputs {
+        let others: Vec<String> = names
+            .iter()
+            .filter(|name| **name != column.name)
+            .cloned()
+            .collect();
+        let value = |drop: &[String]| -> Result<Option<metrics::Interval>, Problem> {
+            Ok(model
+                .evaluate(table, drop, 0)?
+                .metrics
+                .get(metric.name())
+                .copied())
+        };
+        if let Some(interval) = value(&others)? {
+            let name = format!("{} alone", column.name);
+            test.baselines.push(Baseline {
+                name,
+                kind: BaselineKind::SingleInput,
+                interval,
+            });
+        }
+        if let Some(interval) = value(std::slice::from_ref(&column.name))? {
+            test.worth.push(Worth {
+                input: column.name.clone(),
+                modality: column.modality,
+                without: interval.value,
+                paired: None,
+            });
+        }
+    }
+    test.fusion = model
+        .fusion_test(table, metric)?
+        .map(|(single, single_value, paired)| FusionTest {
+            single,
+            single_value,
+            paired,
+        });
+    Ok(RunSummary {
+        test: Some(test),
+        ..summary.clone()
+    })
+}
