@@ -128,7 +128,11 @@ pub(crate) fn binary(f: Binary, x: &[f32], y: &[f32], out: &mut [f32]) {
 
 /// Limits every value to `-max..=max`; keeps what is no number.
 pub(crate) fn limit_in_place(x: &mut [f32], max: f32) {
-    map_in_place(x, move |x| x.clamp(-max, max));
+    // Not `clamp`, which panics on a limit that is no number.
+    map_in_place(x, move |x| {
+        let below = if x > max { max } else { x };
+        if below < -max { -max } else { below }
+    });
 }
 
 /// `x += y`.

@@ -12,6 +12,7 @@ pub(crate) mod reduce;
 pub(crate) mod activation;
 pub(crate) mod linear;
 pub(crate) mod unfold;
+mod conv_task;
 pub(crate) mod conv;
 pub(crate) mod norm;
 pub(crate) mod batch_norm;
