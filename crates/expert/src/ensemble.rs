@@ -1,6 +1,6 @@
 //! Several experts and the stack over them: fitted together, saved together, answering as one.
 
-use std::{sync::Arc, time::Instant};
+use std::{path::Path, sync::Arc, time::Instant};
 
 use data::Dataset;
 use nn::NetworkPlan;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use train::{Event, FitResult, StoppedBy};
 
 use crate::{
-    Combined, Context, Expert, ExpertError, FittedStack, Voice, registry,
+    Combined, Context, Expert, ExpertError, FittedStack, Kind, Voice, registry,
     stack::{self, StackFit},
 };
 
@@ -85,88 +85,211 @@ pub struct EnsembleFit {
     pub stopped_by: Option<StoppedBy>,
 }
 
+/// What the experts of a run gave so far.
+#[derive(Default)]
+struct Progress {
+    members: Vec<Member>,
+    configs: Vec<ExpertConfig>,
+    times: Vec<PartTime>,
+    trainings: Vec<(String, FitResult)>,
+    left_out: Vec<(String, String)>,
+    stopped_by: Option<StoppedBy>,
+}
+
 /// Fits every expert, then the stack, then cheap experts again on all rows.
 ///
 /// # Errors
 /// [`ExpertError`] of the first expert that fails, or if none is left.
 pub fn fit(plan: &EnsemblePlan, context: &Context<'_>) -> Result<EnsembleFit, ExpertError> {
-    let mut members = Vec::new();
-    let mut configs = Vec::new();
-    let mut times: Vec<PartTime> = Vec::new();
-    let mut trainings = Vec::new();
-    let mut left_out = Vec::new();
-    let mut stopped_by = None;
+    let mut progress = Progress::default();
     for config in &plan.experts {
-        if let (Some(why), false) = (context.control.wants_stop(), members.is_empty()) {
-            left_out.push((config.name.clone(), "no time was left".to_owned()));
-            stopped_by = Some(why);
-            continue;
-        }
-        let kind = registry::by_name(&config.kind)?;
-        let start = Instant::now();
-        context.observer.event(&Event::PartStarted {
-            name: config.name.clone(),
-            total: 0,
-        });
-        let config = if plan.fit_to_time {
-            let refit_secs = times.iter().map(|time| time.fit_secs).sum();
-            match kind.plan(config, context, &plan.fit_rows, refit_secs)? {
-                Some(config) => config,
-                None => {
-                    left_out.push((
-                        config.name.clone(),
-                        "it does not fit the time limit".to_owned(),
-                    ));
-                    continue;
-                }
+        match context.control.wants_stop() {
+            Some(StoppedBy::Interrupt) => return Err(ExpertError::Interrupted),
+            Some(why) if !progress.members.is_empty() => {
+                let name = config.name.clone();
+                progress
+                    .left_out
+                    .push((name, "no time was left".to_owned()));
+                progress.stopped_by = Some(why);
             }
-        } else {
-            config.clone()
-        };
-        let (expert, config) = kind.fit(&config, context, &plan.fit_rows, &plan.held_out)?;
-        let fit_secs = start.elapsed().as_secs_f64();
-        context.observer.event(&Event::PartEnded {
-            name: config.name.clone(),
-            secs: fit_secs,
-        });
-        times.push(PartTime {
-            name: config.name.clone(),
-            fit_secs,
-            refit_secs: 0.0,
-            num_parameters: expert.num_parameters(),
-            plan: expert.plan(),
-        });
-        trainings.extend(
-            expert
-                .training()
-                .map(|training| (config.name.clone(), training.clone())),
-        );
-        configs.push(config.clone());
-        members.push(Member { config, expert });
+            _ => progress.add(config, plan, context)?,
+        }
     }
-    if members.is_empty() {
+    if progress.members.is_empty() {
         return Err(ExpertError::NoExpert);
     }
     let truth = context.truth.select(&plan.held_out, context.target.width());
-    let hidings = hidings(&members, plan, context)?;
+    let hidings = hidings(&progress.members, plan, context)?;
     let seed = context.seed.named("stack");
     let stack = stack::fit(context.target, &truth, &hidings[0].voices, seed)?;
-    refit(&mut members, &stack.stack, plan, context, &mut times)?;
+    progress.refit(&stack.stack, plan, context)?;
     let ensemble = Ensemble {
         target: context.target.clone(),
-        members,
+        members: progress.members,
         stack: stack.stack.clone(),
     };
     Ok(EnsembleFit {
         ensemble,
         hidings,
         stack,
-        configs,
-        times,
-        trainings,
-        left_out,
-        stopped_by,
+        configs: progress.configs,
+        times: progress.times,
+        trainings: progress.trainings,
+        left_out: progress.left_out,
+        stopped_by: progress.stopped_by,
     })
+}
+
+impl Progress {
+    /// Plans and fits one expert.
+    fn add(
+        &mut self,
+        config: &ExpertConfig,
+        plan: &EnsemblePlan,
+        context: &Context<'_>,
+    ) -> Result<(), ExpertError> {
+        let kind = registry::by_name(&config.kind)?;
+        let part = Watched::start(context, &config.name, kind.is_cheap());
+        // Fitting again on all rows takes about as long as the first fit, by their number.
+        let refit_secs = self.times.iter().map(|time| time.fit_secs).sum();
+        let Some(config) = planned(kind, config, plan, context, refit_secs)? else {
+            let why = "it does not fit the time limit".to_owned();
+            self.left_out.push((config.name.clone(), why));
+            return Ok(());
+        };
+        let (expert, config) = kind.fit(&config, context, &plan.fit_rows, &plan.held_out)?;
+        self.times.push(PartTime {
+            name: config.name.clone(),
+            fit_secs: part.end(),
+            refit_secs: 0.0,
+            num_parameters: expert.num_parameters(),
+            plan: expert.plan(),
+        });
+        let training = expert.training().cloned();
+        self.trainings
+            .extend(training.map(|training| (config.name.clone(), training)));
+        self.configs.push(config.clone());
+        self.members.push(Member { config, expert });
+        Ok(())
+    }
+
+    /// Drops experts to which the stack does not listen and fits cheap ones again on all rows.
+    fn refit(
+        &mut self,
+        stack: &FittedStack,
+        plan: &EnsemblePlan,
+        context: &Context<'_>,
+    ) -> Result<(), ExpertError> {
+        self.members
+            .retain(|member| stack.listens_to(&member.config.name));
+        let mut rows: Vec<usize> = plan
+            .fit_rows
+            .iter()
+            .chain(&plan.held_out)
+            .copied()
+            .collect();
+        rows.sort_unstable();
+        for member in &mut self.members {
+            let is_cheap = registry::by_name(&member.config.kind)?.is_cheap();
+            match context.control.wants_stop() {
+                Some(StoppedBy::Interrupt) => return Err(ExpertError::Interrupted),
+                None if is_cheap => {}
+                _ => continue,
+            }
+            let name = format!("{} on all records", member.config.name);
+            let part = Watched::start(context, &name, true);
+            member.expert = member.expert.refit(&member.config, context, &rows)?;
+            let secs = part.end();
+            let times = self.times.iter_mut();
+            times
+                .filter(|time| time.name == member.config.name)
+                .for_each(|time| time.refit_secs = secs);
+        }
+        Ok(())
+    }
+}
+
+/// A part of the work that whoever watches is told of.
+struct Watched<'a> {
+    context: &'a Context<'a>,
+    name: String,
+    start: Instant,
+    /// Networks tell of themselves.
+    tells: bool,
+}
+
+impl<'a> Watched<'a> {
+    fn start(context: &'a Context<'a>, name: &str, tells: bool) -> Self {
+        if tells {
+            context.observer.event(&Event::PartStarted {
+                name: name.to_owned(),
+                total: 0,
+            });
+        }
+        Self {
+            context,
+            name: name.to_owned(),
+            start: Instant::now(),
+            tells,
+        }
+    }
+
+    /// Seconds that it took.
+    fn end(self) -> f64 {
+        let secs = self.start.elapsed().as_secs_f64();
+        if self.tells {
+            self.context.observer.event(&Event::PartEnded {
+                name: self.name,
+                secs,
+            });
+        }
+        secs
+    }
+}
+
+/// The configuration to fit: as planned by an interrupted run that is gone on with, else fitted to the time that is
+/// left, else as it is. `None` if the expert does not fit.
+fn planned(
+    kind: &dyn Kind,
+    config: &ExpertConfig,
+    plan: &EnsemblePlan,
+    context: &Context<'_>,
+    refit_secs: f64,
+) -> Result<Option<ExpertConfig>, ExpertError> {
+    let note = context.folder.map(|folder| {
+        folder
+            .join("checkpoints")
+            .join(format!("{}.toml", config.name))
+    });
+    if let (true, Some(note)) = (context.resume, &note)
+        && let Ok(text) = std::fs::read_to_string(note)
+        && let Ok(noted) = toml::from_str(&text)
+    {
+        return Ok(Some(noted));
+    }
+    if !plan.fit_to_time {
+        return Ok(Some(config.clone()));
+    }
+    let planned = kind.plan(config, context, &plan.fit_rows, refit_secs)?;
+    if let (Some(planned), Some(note), false) = (&planned, &note, kind.is_cheap()) {
+        keep(planned, note)?;
+    }
+    Ok(planned)
+}
+
+/// Writes a planned configuration down, so that an interrupted run goes on with the same plan.
+fn keep(planned: &ExpertConfig, note: &Path) -> Result<(), ExpertError> {
+    let text = toml::to_string(planned).map_err(|error| ExpertError::Setting {
+        expert: planned.name.clone(),
+        what: error.to_string(),
+    })?;
+    let folder = note.parent().unwrap_or(note);
+    std::fs::create_dir_all(folder)
+        .and_then(|()| schema::write_atomic(note, text.as_bytes()))
+        .map_err(|source| ExpertError::Write {
+            path: note.to_owned(),
+            source,
+        })
 }
 
 /// What the voices say about the held-out rows as they are, and with each set of inputs hidden that is worth knowing:
@@ -228,46 +351,6 @@ fn hidden_sets(inputs: &[String]) -> Vec<Vec<String>> {
     }
     let named = |set: &Vec<usize>| set.iter().map(|place| inputs[*place].clone()).collect();
     sets.iter().map(named).collect()
-}
-
-/// Drops experts to which the stack does not listen and fits cheap ones again on all rows.
-fn refit(
-    members: &mut Vec<Member>,
-    stack: &FittedStack,
-    plan: &EnsemblePlan,
-    context: &Context<'_>,
-    times: &mut [PartTime],
-) -> Result<(), ExpertError> {
-    members.retain(|member| stack.listens_to(&member.config.name));
-    let mut rows: Vec<usize> = plan
-        .fit_rows
-        .iter()
-        .chain(&plan.held_out)
-        .copied()
-        .collect();
-    rows.sort_unstable();
-    for member in members {
-        let kind = registry::by_name(&member.config.kind)?;
-        if !kind.is_cheap() || context.control.wants_stop().is_some() {
-            continue;
-        }
-        let start = Instant::now();
-        let name = format!("{} on all records", member.config.name);
-        context.observer.event(&Event::PartStarted {
-            name: name.clone(),
-            total: 0,
-        });
-        member.expert = member.expert.refit(&member.config, context, &rows)?;
-        let secs = start.elapsed().as_secs_f64();
-        context.observer.event(&Event::PartEnded { name, secs });
-        if let Some(time) = times
-            .iter_mut()
-            .find(|time| time.name == member.config.name)
-        {
-            time.refit_secs = secs;
-        }
-    }
-    Ok(())
 }
 
 /// One saved part of an ensemble.

@@ -99,6 +99,14 @@ pub enum ExpertError {
         /// Values that the records need.
         expected: usize,
     },
+    /// What an interrupted run needs cannot be written.
+    #[error("{} cannot be written", path.display())]
+    Write {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// No expert fits the data or the time limit.
     #[error("no expert is left to train")]
     NoExpert,
@@ -163,6 +171,9 @@ impl From<ExpertError> for Problem {
             ExpertError::NotFinite { .. } => Self::new(Code::Data, what)
                 .help("look for extreme numbers with `multifuse inspect`"),
             ExpertError::VoiceLength { .. } => Self::new(Code::Internal, what),
+            ExpertError::Write { ref source, .. } => Self::new(Code::Data, what.clone())
+                .got(source.to_string())
+                .help("choose another --out, or make room on the disk"),
             ExpertError::NoExpert => Self::new(Code::Config, what)
                 .help("raise --time-limit, or name experts in a configuration (`multifuse init`)"),
             ExpertError::Interrupted => {

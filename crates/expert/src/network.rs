@@ -200,7 +200,8 @@ impl Kind for NetworkKind {
         let mut parsed = Parsed::of(config)?;
         let job = Job::new(config, &parsed, context, rows)?;
         let steps_per_epoch = job.train.num_batches();
-        let step_secs = train::measure_step_secs(&job.network, &job.train, &parsed.trainer, 5)?;
+        let measure = || train::measure_step_secs(&job.network, &job.train, &parsed.trainer, 8);
+        let step_secs = in_pool(measure)?;
         let measured = context.control.remaining_secs().unwrap_or(left);
         let budget = (measured - reserve_secs) * SHARE_FOR_EPOCHS;
         let affordable = budget / (step_secs * steps_per_epoch as f64).max(1e-9);
@@ -244,13 +245,10 @@ impl Kind for NetworkKind {
             resume: context.resume,
             seed: seed_of(config, context).named("fit"),
         };
-        let result = train::fit(
-            &mut job.network,
-            &job.train,
-            validation.as_ref(),
-            &parsed.trainer,
-            &fit_context,
-        )?;
+        let (network, trainer) = (&mut job.network, &parsed.trainer);
+        let result = in_pool(|| {
+            train::fit(network, &job.train, validation.as_ref(), trainer, &fit_context)
+        })?;
         match result.stopped_by {
             StoppedBy::Interrupt => return Err(ExpertError::Interrupted),
             // Written down, so that a run from this configuration makes the same steps whatever the clock says.
@@ -399,7 +397,7 @@ impl Expert for NetworkExpert {
                 ..LoaderConfig::default()
             },
         )?;
-        let said = train::evaluate(&self.network, &loader, self.averages_flips)?;
+        let said = in_pool(|| train::evaluate(&self.network, &loader, self.averages_flips))?;
         let mut voices = vec![Voice {
             name: self.name.clone(),
             inputs: names.clone(),
@@ -441,6 +439,11 @@ impl Expert for NetworkExpert {
     fn training(&self) -> Option<&FitResult> {
         self.training.as_ref()
     }
+}
+
+/// Runs work on a thread of the shared pool: from outside, every operation would have to wake the pool anew.
+fn in_pool<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    rayon::scope(|_| work())
 }
 
 fn own_columns(config: &ExpertConfig, columns: &[Column]) -> Vec<Column> {

@@ -101,7 +101,10 @@ pub(crate) fn outline(table: Table, mut config: Config) -> Result<Outline, Probl
     let warnings = inspection
         .warnings
         .iter()
-        .map(|warning| warning.text.clone())
+        .map(|warning| match warning.column.as_str() {
+            "" => warning.text.clone(),
+            column => format!("column \"{column}\": {}", warning.text),
+        })
         .collect();
     Ok(Outline {
         config,
@@ -146,7 +149,13 @@ fn input_columns(
         .map(|info| info.column.name.as_str())
         .collect();
     let mut columns = Vec::new();
-    for name in &config.data.inputs {
+    for (place, name) in config.data.inputs.iter().enumerate() {
+        if config.data.inputs[..place].contains(name) {
+            return Err(
+                Problem::new(Code::Config, format!("\"{name}\" is named twice as an input"))
+                    .help("name it once in --inputs"),
+            );
+        }
         if name == target {
             return Err(
                 Problem::new(Code::Config, format!("\"{name}\" is both target and input"))

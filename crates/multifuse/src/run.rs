@@ -165,6 +165,17 @@ pub(crate) fn folder(out: Option<PathBuf>, name: &str, resume: bool) -> Result<P
     Ok(folder)
 }
 
+/// Makes the folder of a run that failed free again, unless it holds something that is worth keeping.
+pub(crate) fn give_back(folder: &Path) {
+    let is_kept = |name: &str| folder.join(name).exists();
+    if is_kept(ARTIFACT_FOLDER) || is_kept(CHECKPOINT_FOLDER) {
+        return;
+    }
+    // What cannot be removed is no worse than the failure itself; only an empty folder goes.
+    let _ = fs::remove_file(folder.join(CONFIG_FILE));
+    let _ = fs::remove_dir(folder);
+}
+
 fn free_folder(name: &str) -> PathBuf {
     let is_plain = |letter: char| letter.is_alphanumeric() || letter == '-' || letter == '_';
     let name: String = name

@@ -222,6 +222,7 @@ impl Bench<'_> {
             .fitted
             .ensemble
             .combine(self.open_voices(), self.num_records())?;
+        let own = self.judged.value(&self.answers, &self.metric)?;
         let mut worths = Vec::new();
         for column in &self.prepared.columns {
             let hidden = self
@@ -234,17 +235,15 @@ impl Bench<'_> {
                 .fitted
                 .ensemble
                 .combine(&hiding.voices, self.num_records())?;
-            let Ok(without) = self.judged.value(&answers, &self.metric) else {
-                continue;
-            };
+            let compared = self.judged.compare(&self.metric, &whole, &answers, self.options);
+            let Ok(paired) = compared else { continue };
             worths.push(Worth {
                 input: column.name.clone(),
                 modality: column.modality,
-                without,
-                paired: self
-                    .judged
-                    .compare(&self.metric, &whole, &answers, self.options)
-                    .ok(),
+                // Beside the model's own value, whose weights did not see these records; the difference is between
+                // two answers by the same weights.
+                without: own - paired.difference,
+                paired: Some(paired),
             });
         }
         Ok(worths)

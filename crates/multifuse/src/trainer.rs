@@ -2,7 +2,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -185,13 +188,23 @@ impl<'a> Trainer<'a> {
     /// or the run is interrupted.
     pub fn fit(mut self, table: &Table) -> Result<Run, Problem> {
         let folder = run::folder(self.out.take(), &self.name, self.resume)?;
+        let may_go_on = self.resume;
+        let stop = Arc::clone(&self.stop);
+        self.fit_in(&folder, table).inspect_err(|_| {
+            if !may_go_on && !stop.load(Ordering::SeqCst) {
+                run::give_back(&folder);
+            }
+        })
+    }
+
+    fn fit_in(mut self, folder: &Path, table: &Table) -> Result<Run, Problem> {
         if self.resume {
-            self.config = run::saved_config(&folder)?;
+            self.config = run::saved_config(folder)?;
         }
         let limit = self.config.run.time_limit_secs;
         let fit_to_time = limit.is_some() && self.config.experts.is_empty();
         let outline = self.outline(table)?;
-        run::write_config(&folder, &outline.config)?;
+        run::write_config(folder, &outline.config)?;
         let prepared = prepare::prepare(outline, self.threads, self.observer)?;
         let control = self.control(limit);
         let plan = EnsemblePlan {
@@ -209,18 +222,18 @@ impl<'a> Trainer<'a> {
             threads: self.threads,
             observer: self.observer,
             control: &control,
-            folder: Some(&folder),
+            folder: Some(folder),
             resume: self.resume,
         };
         let fitted = expert::fit(&plan, &context)?;
         let facts = summary::Facts {
             name: &self.name,
             command: &self.command,
-            folder: &folder,
+            folder,
             started: self.started,
         };
         let report = summary::summarise(&prepared, &fitted, &facts)?;
-        let run = Run::new(folder, report);
+        let run = Run::new(folder.to_owned(), report);
         run.write(&prepared, &fitted)?;
         Ok(run)
     }
@@ -245,6 +258,11 @@ impl<'a> Trainer<'a> {
     /// Answers every question of the configuration, experts included.
     fn outline(&self, table: &Table) -> Result<Outline, Problem> {
         check_run(&self.config)?;
+        if self.epochs == Some(0) {
+            return Err(Problem::new(Code::Config, "--epochs")
+                .expected("at least 1")
+                .got("0"));
+        }
         let mut outline = prepare::outline(table.clone(), self.config.clone())?;
         if let Some(metric) = &outline.config.run.metric {
             metrics::find(metric, outline.task)?;
@@ -308,8 +326,15 @@ fn complete(
     let mut problems = Vec::new();
     let mut names = std::collections::BTreeSet::new();
     for expert in &experts {
-        let kind = expert::by_name(&expert.kind)?;
         let place = |problem: Problem| problem.at(format!("experts.{}", expert.name));
+        problems.extend(check_name(&expert.name).err().map(place));
+        let kind = match expert::by_name(&expert.kind) {
+            Ok(kind) => kind,
+            Err(error) => {
+                problems.push(place(error.into()));
+                continue;
+            }
+        };
         problems.extend(
             kind.check(expert, &outline.columns, outline.task)
                 .into_iter()
@@ -338,11 +363,17 @@ fn complete(
     Ok(complete)
 }
 
-fn set_epochs(settings: &mut Settings, epochs: usize) -> Result<(), Problem> {
-    if epochs == 0 {
-        return Err(Problem::new(Code::Config, "--epochs")
-            .expected("at least 1")
-            .got("0"));
+/// An expert's folders of logs and checkpoints bear its name, which must not lead out of the run folder.
+fn check_name(name: &str) -> Result<(), Problem> {
+    let is_plain = |letter: char| letter.is_alphanumeric() || " _-.+".contains(letter);
+    if !name.is_empty() && !name.starts_with('.') && name.chars().all(is_plain) {
+        return Ok(());
     }
+    Err(Problem::new(Code::Config, "not a name for an expert")
+        .got(format!("\"{name}\""))
+        .expected("letters, digits, blanks, `_`, `-`, `+` and inner dots"))
+}
+
+fn set_epochs(settings: &mut Settings, epochs: usize) -> Result<(), Problem> {
     set_by_path(settings, "trainer.epochs", &epochs.to_string())
 }

@@ -30,6 +30,8 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataConfig {
+    /// The table, for commands that are given a configuration alone.
+    pub train: Option<PathBuf>,
     /// Target column.
     pub target: Option<String>,
     /// What is predicted; inferred from the target's cells if not given.
@@ -53,6 +55,7 @@ pub struct DataConfig {
 impl Default for DataConfig {
     fn default() -> Self {
         Self {
+            train: None,
             target: None,
             task: None,
             inputs: Vec::new(),

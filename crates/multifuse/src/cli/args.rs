@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
     after_help = "Start with `multifuse demo`. With a table of your own: `multifuse inspect posts.csv --target label`, \
                   then `multifuse train posts.csv --target label --time-limit 240`.\n\
                   Exit codes: 0 done; 1 done but a required limit was missed; 2 wrong usage, configuration or data; \
-                  3 internal fault.",
+                  3 internal fault; 130 ended by Ctrl-C (`train --resume` goes on).",
     disable_help_subcommand = true
 )]
 pub(crate) struct Cli {
@@ -153,7 +153,7 @@ pub(crate) struct Choices {
     #[arg(long, value_name = "COLUMN")]
     pub(crate) time_by: Option<String>,
     /// Wall time of the whole command in seconds; experts and epochs are planned to fit.
-    #[arg(long, value_name = "SECS")]
+    #[arg(long, value_name = "SECS", allow_negative_numbers = true)]
     pub(crate) time_limit: Option<f64>,
     /// Epochs of every network.
     #[arg(long, value_name = "N")]
@@ -186,7 +186,7 @@ pub(crate) struct Train {
     #[arg(long, requires = "out")]
     pub(crate) resume: bool,
     /// Exit with 1 if the validation metric misses this value.
-    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true, value_parser = finite)]
     pub(crate) require: Option<f64>,
     #[command(flatten)]
     pub(crate) choices: Choices,
@@ -202,7 +202,7 @@ pub(crate) struct Evaluate {
     #[arg(long, value_name = "COLUMN")]
     pub(crate) drop: Vec<String>,
     /// Exit with 1 if the metric misses this value.
-    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true, value_parser = finite)]
     pub(crate) require: Option<f64>,
 }
 
@@ -230,4 +230,10 @@ pub(crate) struct Report {
 pub(crate) struct List {
     /// experts, encoders, fusions, heads, schedules, metrics, modalities, samples or templates; all if not given.
     pub(crate) what: Option<String>,
+}
+
+/// Nothing reaches a limit that is no number.
+fn finite(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+    number.ok_or_else(|| "a finite number is expected".to_owned())
 }

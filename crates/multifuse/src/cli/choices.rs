@@ -17,8 +17,9 @@ pub(crate) fn config(
     common: &Common,
 ) -> Result<Config, Problem> {
     let mut table = match file {
-        Some(path) => read_table(path)?,
-        None => toml::Table::new(),
+        // Without --set the text itself is parsed below, so that problems carry its own line numbers.
+        Some(path) if !choices.set.is_empty() => read_table(path)?,
+        _ => toml::Table::new(),
     };
     for assignment in &choices.set {
         let (key, value) = assignment.split_once('=').ok_or_else(|| {
@@ -30,7 +31,6 @@ pub(crate) fn config(
     }
     let place = file.map_or_else(|| "--set".to_owned(), |path| path.display().to_string());
     let text = match (file, choices.set.is_empty()) {
-        // The file as it was typed, so that problems carry its own line numbers.
         (Some(path), true) => read_text(path)?,
         _ => table.to_string(),
     };
@@ -95,7 +95,11 @@ fn read_text(path: &Path) -> Result<String, Problem> {
 
 fn read_table(path: &Path) -> Result<toml::Table, Problem> {
     let text = read_text(path)?;
+    // The text as it was typed has the line numbers; whether its values fit shows once --set has been laid over.
     text.parse().map_err(|error: toml::de::Error| {
-        Problem::new(Code::Config, error.message().to_owned()).at(path.display().to_string())
+        let place = path.display().to_string();
+        let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        Problem::new(Code::Config, error.message().to_owned()).at(format!("{place}, line {line}"))
     })
 }

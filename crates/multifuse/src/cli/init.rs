@@ -15,8 +15,9 @@ pub(crate) fn run(options: &Init, common: &Common, output: Output) -> Result<(),
     let text = match (&options.template, &options.data) {
         (Some(name), _) => template::by_name(name)?.text.to_owned(),
         (None, Some(data)) => {
-            let config =
+            let mut config =
                 choices::config(None, options.target.as_deref(), &options.choices, common)?;
+            config.data.train = Some(data.clone());
             let mut trainer = Trainer::from_config(config);
             if let Some(epochs) = options.choices.epochs {
                 trainer = trainer.epochs(epochs);

@@ -77,7 +77,11 @@ fn text(inspection: &Inspection, options: &Inspect) -> String {
         );
     }
     for warning in &inspection.warnings {
-        let _ = write!(text, "\nwarning: {}", warning.text);
+        text.push_str("\nwarning: ");
+        if !warning.column.is_empty() {
+            let _ = write!(text, "column \"{}\": ", warning.column);
+        }
+        text.push_str(&warning.text);
     }
     let target = options.target.as_deref().unwrap_or("COLUMN");
     let _ = write!(

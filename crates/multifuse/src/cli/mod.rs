@@ -79,12 +79,14 @@ fn well(result: Result<(), Problem>) -> Result<Done, Problem> {
 }
 
 fn set_threads(common: &Common) -> Result<(), Problem> {
+    /// More threads than any machine of today runs well.
+    const MOST: usize = 1024;
     match common.threads {
         None => Ok(()),
-        Some(0) => Err(Problem::new(Code::Config, "--threads")
-            .expected("at least 1")
-            .got("0")),
-        Some(threads) => multifuse::set_threads(threads),
+        Some(threads) if (1..=MOST).contains(&threads) => multifuse::set_threads(threads),
+        Some(threads) => Err(Problem::new(Code::Config, "--threads")
+            .expected(format!("1 to {MOST}"))
+            .got(threads.to_string())),
     }
 }
 
@@ -110,7 +112,8 @@ fn failed(output: Output, problem: &Problem) -> ExitCode {
         let _ = output.print(&value.to_string());
     }
     eprintln!("{}", problem.terminal());
-    ExitCode::from(problem.exit_code())
+    let code = if interrupt::was_pressed() { interrupt::INTERRUPTED } else { problem.exit_code() };
+    ExitCode::from(code)
 }
 
 fn internal_fault(cause: &(dyn std::any::Any + Send)) -> Problem {

@@ -14,12 +14,13 @@ use super::{
 };
 
 pub(crate) fn run(options: &Train, common: &Common, output: Output) -> Result<Done, Problem> {
-    let config = choices::config(
+    let mut config = choices::config(
         options.config.as_deref(),
         options.target.as_deref(),
         &options.choices,
         common,
     )?;
+    config.data.train = Some(options.data.clone());
     let console = Console::new(output);
     let mut trainer = Trainer::from_config(config)
         .started_at(super::start_of_program())

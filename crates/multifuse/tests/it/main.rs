@@ -1,0 +1,19 @@
+//! The real binary, run as a person runs it, on small generated tables; and the library beside it.
+//!
+//! `UPDATE_GOLDEN=1` rewrites the reviewed texts in `tests/golden`.
+
+mod answers;
+mod bad_data;
+mod bad_disk;
+mod bad_pictures;
+mod bad_usage;
+mod golden;
+mod interrupt;
+mod library;
+mod main_job;
+mod program;
+mod same_result;
+mod seed;
+mod shared;
+mod tables;
+mod tasks;
