@@ -57,11 +57,4 @@ impl Output {
             Ok(()) => Ok(()),
         }
     }
-
-    /// A remark on standard error that `--quiet` leaves out.
-    pub(crate) fn note(self, text: &str) {
-        if !self.quiet {
-            eprintln!("{text}");
-        }
-    }
 }
