@@ -150,9 +150,15 @@ impl Progress {
     ) -> Result<(), ExpertError> {
         let kind = registry::by_name(&config.kind)?;
         let part = Watched::start(context, &config.name, kind.is_cheap());
-        // Fitting again on all rows takes about as long as the first fit, by their number.
-        let refit_secs = self.times.iter().map(|time| time.fit_secs).sum();
-        let Some(config) = planned(kind, config, plan, context, refit_secs)? else {
+        // Fitting again on all rows takes about as long as the first fit.
+        let refit_secs: f64 = self.times.iter().map(|time| time.fit_secs).sum();
+        let needed = refit_secs + 2.0 * self.expected_secs(kind, plan);
+        let is_short = plan.fit_to_time
+            && kind.is_cheap()
+            && context.control.remaining_secs().is_some_and(|left| left < needed);
+        let planned =
+            if is_short { None } else { planned(kind, config, plan, context, refit_secs)? };
+        let Some(config) = planned else {
             let why = "it does not fit the time limit".to_owned();
             self.left_out.push((config.name.clone(), why));
             return Ok(());
@@ -171,6 +177,14 @@ impl Progress {
         self.configs.push(config.clone());
         self.members.push(Member { config, expert });
         Ok(())
+    }
+
+    /// Seconds that a cheap kind will take: as long as its last one did, or what its kind says.
+    fn expected_secs(&self, kind: &dyn Kind, plan: &EnsemblePlan) -> f64 {
+        let same = self.configs.iter().zip(&self.times).filter(|(config, _)| config.kind == kind.name());
+        same.map(|(_, time)| time.fit_secs)
+            .next_back()
+            .unwrap_or_else(|| kind.expected_secs(plan.fit_rows.len()))
     }
 
     /// Drops experts to which the stack does not listen and fits cheap ones again on all rows.

@@ -166,6 +166,11 @@ pub trait Kind: Sync {
         Ok(Vec::new())
     }
 
+    /// Roughly how many seconds a fit on so many rows takes on one slow core, for kinds where that matters.
+    fn expected_secs(&self, _num_rows: usize) -> f64 {
+        0.0
+    }
+
     /// The configuration made to fit the time that `context.control` leaves, of which `refit_secs` are kept for
     /// fitting earlier experts again; `None` if there is too little for anything useful.
     ///

@@ -247,7 +247,13 @@ impl Kind for NetworkKind {
         };
         let (network, trainer) = (&mut job.network, &parsed.trainer);
         let result = in_pool(|| {
-            train::fit(network, &job.train, validation.as_ref(), trainer, &fit_context)
+            train::fit(
+                network,
+                &job.train,
+                validation.as_ref(),
+                trainer,
+                &fit_context,
+            )
         })?;
         match result.stopped_by {
             StoppedBy::Interrupt => return Err(ExpertError::Interrupted),

@@ -159,11 +159,22 @@ impl Stacker<'_> {
         };
         let weigh = |pattern: &Pattern| {
             let wanted = both(&pattern.weighed, kept);
-            // Where none of the kept voices is left, the others may speak.
             let mask = if wanted.contains(&true) {
                 wanted
             } else {
-                pattern.weighed.clone()
+                // None of the kept voices is left: the others may speak if they beat silence.
+                let others = self.crossed_over(&pattern.weighed, records);
+                let silence = vec![0.0; others.len()];
+                let is_silent = self.target.task == Task::Regression
+                    && !is_clearly_less(
+                        &self.losses(&others, records),
+                        &self.losses(&silence, records),
+                    );
+                pattern
+                    .weighed
+                    .iter()
+                    .map(|weighed| *weighed && !is_silent)
+                    .collect()
             };
             let own: Vec<usize> = match pattern.natural {
                 true => {

@@ -199,7 +199,7 @@ fn name(dataset: &Dataset, col: usize, row: usize, aspect: Aspect) -> Option<Str
             Modality::Category => dataset.category(col, row).map(|name| name.to_string()),
             _ => {
                 let number = dataset.number(col, row)?;
-                let is_code = number.fract() == 0.0 && number >= LEAST_CODE && number < 1e15;
+                let is_code = number.fract() == 0.0 && (LEAST_CODE..1e15).contains(&number);
                 is_code.then(|| format!("{number}"))
             }
         },

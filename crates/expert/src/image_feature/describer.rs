@@ -45,6 +45,9 @@ pub(super) struct Describer {
     mirror: Mirror,
 }
 
+/// Folded centres and their bias.
+pub(super) type CentreParts = (Vec<f32>, Vec<f32>);
+
 /// Which raw features are mirror images of each other.
 #[derive(Debug, Clone, PartialEq)]
 struct Mirror {
@@ -85,7 +88,7 @@ impl Describer {
     }
 
     /// The parts that [`Self::from_parts`] builds from: centres with their bias, mean, factor.
-    pub(super) fn parts(&self) -> (Option<(Vec<f32>, Vec<f32>)>, &[f32], &[f32]) {
+    pub(super) fn parts(&self) -> (Option<CentreParts>, &[f32], &[f32]) {
         (
             self.centres.as_ref().map(patches::Centres::parts),
             &self.mean,

