@@ -9,15 +9,15 @@ use schema::{Picture, Rng};
 #[serde(deny_unknown_fields, default)]
 pub struct ImageAugment {
     /// Shift along each axis, as a fraction of the side; default 0.1.
-    pub shift: f32,
+    pub shift: f64,
     /// Scale by e to the power of plus or minus this; default 0.15.
-    pub scale: f32,
+    pub scale: f64,
     /// Turn in degrees; default 10.
-    pub rotation_deg: f32,
+    pub rotation_deg: f64,
     /// Whether half of the pictures are mirrored left to right; default true. Not for digits and letters.
     pub flip: bool,
     /// Contrast, brightness and (half as much) each channel, as a fraction; default 0.2.
-    pub color: f32,
+    pub color: f64,
 }
 
 impl Default for ImageAugment {
@@ -69,7 +69,7 @@ pub fn augment_into(picture: &Picture, config: &ImageAugment, rng: &mut Rng, out
 }
 
 fn draw_warp(picture: &Picture, config: &ImageAugment, rng: &mut Rng) -> Warp {
-    let mut even = |amount: f32| rng.between(f64::from(-amount), f64::from(amount)) as f32;
+    let mut even = |amount: f64| rng.between(-amount, amount) as f32;
     let angle = even(config.rotation_deg).to_radians();
     let scale = even(config.scale).exp();
     // As fractions of the whole side; `affine_grid` counts half sides, hence its doubled shift.
@@ -134,8 +134,8 @@ fn mix(left: [u8; 3], right: [u8; 3], share: f32) -> [f32; 3] {
     })
 }
 
-fn change_colour(values: &mut [f32], amount: f32, rng: &mut Rng) {
-    let mut even = |amount: f32| rng.between(f64::from(-amount), f64::from(amount)) as f32;
+fn change_colour(values: &mut [f32], amount: f64, rng: &mut Rng) {
+    let mut even = |amount: f64| rng.between(-amount, amount) as f32;
     let mean = mean(values);
     let contrast = 1.0 + even(amount);
     let brightness = even(amount);

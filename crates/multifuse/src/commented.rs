@@ -8,7 +8,10 @@ const COMMENTS: &[(&str, &str)] = &[
         "[data]",
         "What is learned from. Not set: target, task, inputs, group_by, time_by, weight.",
     ),
-    ("train", "the table, for `multifuse plan` with this file alone"),
+    (
+        "train",
+        "the table, for `multifuse plan` with this file alone",
+    ),
     ("target", "the column to predict"),
     ("task", "binary, class, multilabel or regression"),
     ("inputs", "the columns that the model reads"),

@@ -151,10 +151,11 @@ fn input_columns(
     let mut columns = Vec::new();
     for (place, name) in config.data.inputs.iter().enumerate() {
         if config.data.inputs[..place].contains(name) {
-            return Err(
-                Problem::new(Code::Config, format!("\"{name}\" is named twice as an input"))
-                    .help("name it once in --inputs"),
-            );
+            return Err(Problem::new(
+                Code::Config,
+                format!("\"{name}\" is named twice as an input"),
+            )
+            .help("name it once in --inputs"));
         }
         if name == target {
             return Err(

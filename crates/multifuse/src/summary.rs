@@ -9,7 +9,7 @@ use report::{
     Baseline, BaselineKind, EpochPoint, FusionTest, Judgement, LearningCurve, LeftOut, Mistake,
     PlanPart, PresenceGroup, RunSummary, Thumbnail, Timing, VoiceSummary, Worth,
 };
-use schema::{Answer, FittedTarget, Modality, Problem, Task};
+use schema::{Answer, Column, FittedTarget, Modality, Problem, Task};
 use train::StoppedBy;
 
 use crate::{plan, prepare::Prepared, run};
@@ -82,11 +82,17 @@ pub(crate) fn summarise(
         .name()
         .clone_into(&mut summary.table);
     summary.classes.clone_from(&target.classes);
-    summary.inputs.clone_from(&prepared.columns);
+    let is_read = |name: &String| fitted.configs.iter().any(|config| config.inputs.contains(name));
+    let (read, unread): (Vec<Column>, Vec<Column>) =
+        prepared.columns.iter().cloned().partition(|column| is_read(&column.name));
+    summary.inputs = read;
     summary.num_fit = prepared.fit_rows.len();
     summary.num_held_out = prepared.held_out.len();
     summary.skipped = prepared.skipped.clone();
     summary.warnings.clone_from(&prepared.warnings);
+    summary.warnings.extend(unread.iter().map(|column| {
+        format!("column \"{}\" is not read: no expert that reads it was trained", column.name)
+    }));
     summary.voices = bench.voices()?;
     summary.left_out = left_out(fitted);
     summary.curves = curves(fitted, &bench.metric);
@@ -235,7 +241,9 @@ impl Bench<'_> {
                 .fitted
                 .ensemble
                 .combine(&hiding.voices, self.num_records())?;
-            let compared = self.judged.compare(&self.metric, &whole, &answers, self.options);
+            let compared = self
+                .judged
+                .compare(&self.metric, &whole, &answers, self.options);
             let Ok(paired) = compared else { continue };
             worths.push(Worth {
                 input: column.name.clone(),
@@ -246,6 +254,8 @@ impl Bench<'_> {
                 paired: Some(paired),
             });
         }
+        let size = |worth: &Worth| worth.paired.map_or(0.0, |paired| paired.difference.abs());
+        worths.sort_by(|a, b| size(b).total_cmp(&size(a)));
         Ok(worths)
     }
 

@@ -202,7 +202,7 @@ impl<'a> Trainer<'a> {
             self.config = run::saved_config(folder)?;
         }
         let limit = self.config.run.time_limit_secs;
-        let fit_to_time = limit.is_some() && self.config.experts.is_empty();
+        let fit_to_time = limit.is_some();
         let outline = self.outline(table)?;
         run::write_config(folder, &outline.config)?;
         let prepared = prepare::prepare(outline, self.threads, self.observer)?;

@@ -99,7 +99,7 @@ fn row(target: &FittedTarget, id: &str, prediction: &Prediction) -> Vec<Cell> {
     let numbers = |values: &[f64]| {
         values
             .iter()
-            .map(|value| Cell::Number(Some(*value)))
+            .map(|value| Cell::Number(Some(rounded(*value))))
             .collect::<Vec<_>>()
     };
     let mut error = String::new();
@@ -110,7 +110,7 @@ fn row(target: &FittedTarget, id: &str, prediction: &Prediction) -> Vec<Cell> {
             probabilities,
         }) => {
             cells.push(Cell::Text(label.clone()));
-            cells.push(Cell::Number(Some(*probability)));
+            cells.push(Cell::Number(Some(rounded(*probability))));
             cells.extend(numbers(probabilities));
         }
         Ok(Answer::Labels {
@@ -135,6 +135,15 @@ fn row(target: &FittedTarget, id: &str, prediction: &Prediction) -> Vec<Cell> {
     }
     cells.push(Cell::Text(error));
     cells
+}
+
+/// Six digits: what lies behind them depends on how records were put together in batches.
+fn rounded(value: f64) -> f64 {
+    if value == 0.0 || !value.is_finite() {
+        return value;
+    }
+    let unit = 10_f64.powi(5 - value.abs().log10().floor() as i32);
+    (value * unit).round() / unit
 }
 
 fn write_csv(
@@ -323,6 +332,14 @@ mod tests {
         );
         assert_eq!(table.record(0).cell("p_yes"), &schema::Cell::Number(0.75));
         assert!(table.record(1).cell("prediction").is_missing());
+    }
+
+    #[test]
+    fn six_digits_are_written() {
+        assert_eq!(rounded(0.674_482_91), 0.674_483);
+        assert_eq!(rounded(1_234_567.8), 1_234_570.0);
+        assert_eq!(rounded(-0.000_012_345_678), -0.000_012_345_7);
+        assert_eq!(rounded(0.0), 0.0);
     }
 
     #[test]

@@ -98,7 +98,9 @@ fn read_table(path: &Path) -> Result<toml::Table, Problem> {
     // The text as it was typed has the line numbers; whether its values fit shows once --set has been laid over.
     text.parse().map_err(|error: toml::de::Error| {
         let place = path.display().to_string();
-        let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
+        let before = text
+            .get(..error.span().map_or(0, |span| span.start))
+            .unwrap_or_default();
         let line = before.matches('\n').count() + 1;
         Problem::new(Code::Config, error.message().to_owned()).at(format!("{place}, line {line}"))
     })

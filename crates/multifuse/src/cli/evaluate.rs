@@ -27,6 +27,9 @@ pub(crate) fn run(options: &Evaluate, common: &Common, output: Output) -> Result
         .require
         .is_some_and(|limit| !judgement.reaches(limit));
     Ok(if missed {
+        let reached = judgement.metrics.get(&judgement.metric);
+        let value = reached.map_or(f64::NAN, |interval| interval.value);
+        super::say_missed(&judgement.metric, value, options.require.unwrap_or(f64::NAN));
         Done::MissedLimit
     } else {
         Done::Well

@@ -90,6 +90,12 @@ fn set_threads(common: &Common) -> Result<(), Problem> {
     }
 }
 
+/// Tells which limit was missed; exit code 1 says that one was.
+pub(crate) fn say_missed(metric: &str, value: f64, limit: f64) {
+    let (value, limit) = (evaluate::number(value), evaluate::number(limit));
+    eprintln!("missed: {metric} {value} does not reach the required {limit}");
+}
+
 /// Help and version go to standard output with exit code 0, everything else to standard error with 2.
 fn usage(error: &clap::Error) -> ExitCode {
     let is_answer = matches!(
@@ -112,7 +118,11 @@ fn failed(output: Output, problem: &Problem) -> ExitCode {
         let _ = output.print(&value.to_string());
     }
     eprintln!("{}", problem.terminal());
-    let code = if interrupt::was_pressed() { interrupt::INTERRUPTED } else { problem.exit_code() };
+    let code = if interrupt::was_pressed() {
+        interrupt::INTERRUPTED
+    } else {
+        problem.exit_code()
+    };
     ExitCode::from(code)
 }
 

@@ -13,18 +13,26 @@ use super::{
 };
 
 pub(crate) fn run(options: &Plan, common: &Common, output: Output) -> Result<(), Problem> {
-    let is_config = options.data.extension().is_some_and(|ending| ending == "toml");
-    let file = if is_config { Some(options.data.as_path()) } else { options.config.as_deref() };
+    let is_config = options
+        .data
+        .extension()
+        .is_some_and(|ending| ending == "toml");
+    let file = if is_config {
+        Some(options.data.as_path())
+    } else {
+        options.config.as_deref()
+    };
     let config = choices::config(file, options.target.as_deref(), &options.choices, common)?;
-    let path = match (&config.data.train, is_config) {
-        (_, false) => options.data.clone(),
-        (Some(table), true) => table.clone(),
-        (None, true) => {
-            return Err(Problem::new(Code::Config, "the configuration names no table")
+    let path =
+        match (&config.data.train, is_config) {
+            (_, false) => options.data.clone(),
+            (Some(table), true) => table.clone(),
+            (None, true) => {
+                return Err(Problem::new(Code::Config, "the configuration names no table")
                 .at(options.data.display().to_string())
                 .help("set data.train, or give the table: `multifuse plan DATA --config FILE`"));
-        }
-    };
+            }
+        };
     let mut trainer = Trainer::from_config(config);
     if let Some(epochs) = options.choices.epochs {
         trainer = trainer.epochs(epochs);

@@ -44,7 +44,12 @@ pub(crate) fn run(options: &Predict, common: &Common, output: Output) -> Result<
         .filter(|(_, prediction)| prediction.answer.is_err())
         .count();
     match &options.out {
-        None => output.print(&String::from_utf8_lossy(&bytes)),
+        None => {
+            if num_errors > 0 {
+                eprintln!("{num_errors} of {} records could not be read; column \"error\" says why", answers.len());
+            }
+            output.print(&String::from_utf8_lossy(&bytes))
+        }
         Some(path) => {
             write(path, &bytes)?;
             output.result(
@@ -65,7 +70,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
 }
 
 fn summary(path: &Path, answers: &[(String, Prediction)], num_errors: usize) -> String {
-    let mut text = format!("{} answers in {}", answers.len(), path.display());
+    let mut text = format!("{} answers in {}", answers.len() - num_errors, path.display());
     if num_errors > 0 {
         text.push_str(&format!(
             "\n{num_errors} records could not be read; their column \"error\" says why"
