@@ -6,7 +6,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use artifact::{DataFacts, ManifestInput};
+use artifact::{ArtifactError, DataFacts, ManifestInput};
 use expert::EnsembleFit;
 use report::RunSummary;
 use schema::{Code, Column, Config, Problem, Role};
@@ -132,11 +132,11 @@ impl Run {
             .into_iter()
             .map(|part| (part.name, part.kind, part.pack))
             .collect();
-        Ok(artifact::save(
-            &self.folder.join(ARTIFACT_FOLDER),
-            input,
-            &parts,
-        )?)
+        let folder = self.folder.join(ARTIFACT_FOLDER);
+        artifact::save(&folder, input, &parts).map_err(|error| match error {
+            ArtifactError::Io { path, source, .. } => unwritable(&path, &source),
+            other => other.into(),
+        })
     }
 }
 
@@ -161,7 +161,9 @@ pub(crate) fn folder(out: Option<PathBuf>, name: &str, resume: bool) -> Result<P
             .at(folder.display().to_string())
             .help("choose another --out, remove the folder, or go on with --resume if the run was interrupted"));
     }
-    fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
+    if !resume {
+        fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
+    }
     Ok(folder)
 }
 

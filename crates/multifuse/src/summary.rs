@@ -82,16 +82,27 @@ pub(crate) fn summarise(
         .name()
         .clone_into(&mut summary.table);
     summary.classes.clone_from(&target.classes);
-    let is_read = |name: &String| fitted.configs.iter().any(|config| config.inputs.contains(name));
-    let (read, unread): (Vec<Column>, Vec<Column>) =
-        prepared.columns.iter().cloned().partition(|column| is_read(&column.name));
+    let is_read = |name: &String| {
+        fitted
+            .configs
+            .iter()
+            .any(|config| config.inputs.contains(name))
+    };
+    let (read, unread): (Vec<Column>, Vec<Column>) = prepared
+        .columns
+        .iter()
+        .cloned()
+        .partition(|column| is_read(&column.name));
     summary.inputs = read;
     summary.num_fit = prepared.fit_rows.len();
     summary.num_held_out = prepared.held_out.len();
     summary.skipped = prepared.skipped.clone();
     summary.warnings.clone_from(&prepared.warnings);
     summary.warnings.extend(unread.iter().map(|column| {
-        format!("column \"{}\" is not read: no expert that reads it was trained", column.name)
+        format!(
+            "column \"{}\" is not read: no expert that reads it was trained",
+            column.name
+        )
     }));
     summary.voices = bench.voices()?;
     summary.left_out = left_out(fitted);

@@ -281,6 +281,7 @@ impl<'a> Trainer<'a> {
             columns: &outline.columns,
             task: outline.task,
             num_records: outline.num_training,
+            picture_px: outline.picture_px(),
         };
         match self.config.run.recipe.as_deref() {
             Some("joint") => auto::joint_alone(&situation),
@@ -327,7 +328,6 @@ fn complete(
     let mut names = std::collections::BTreeSet::new();
     for expert in &experts {
         let place = |problem: Problem| problem.at(format!("experts.{}", expert.name));
-        problems.extend(check_name(&expert.name).err().map(place));
         let kind = match expert::by_name(&expert.kind) {
             Ok(kind) => kind,
             Err(error) => {
@@ -335,6 +335,9 @@ fn complete(
                 continue;
             }
         };
+        if !kind.is_cheap() {
+            problems.extend(check_name(&expert.name).err().map(place));
+        }
         problems.extend(
             kind.check(expert, &outline.columns, outline.task)
                 .into_iter()
@@ -363,7 +366,7 @@ fn complete(
     Ok(complete)
 }
 
-/// An expert's folders of logs and checkpoints bear its name, which must not lead out of the run folder.
+/// Folders of logs and checkpoints bear the name of an expert that keeps some; it must not lead out of the run folder.
 fn check_name(name: &str) -> Result<(), Problem> {
     let is_plain = |letter: char| letter.is_alphanumeric() || " _-.+".contains(letter);
     if !name.is_empty() && !name.starts_with('.') && name.chars().all(is_plain) {

@@ -144,7 +144,7 @@ pub(crate) struct Choices {
     #[arg(long, value_name = "TASK")]
     pub(crate) task: Option<String>,
     /// Held-out records: a fraction such as 0.2, or a table.
-    #[arg(long, value_name = "FILE|FRACTION")]
+    #[arg(long, value_name = "FILE|FRACTION", allow_negative_numbers = true)]
     pub(crate) validation: Option<String>,
     /// Records that share this column's value stay on one side of every split.
     #[arg(long, value_name = "COLUMN")]

@@ -10,7 +10,7 @@ use std::{
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use train::{Event, Observer};
 
-use super::output::Output;
+use super::output::{self, Output};
 
 /// Seconds between two plain lines of one part.
 const PLAIN_LINE_SECS: u64 = 10;
@@ -56,7 +56,7 @@ impl Observer for Console {
             // A warning is worth saying even to whoever wants no progress.
             Form::Silent => {
                 if let Event::Warning(text) = event {
-                    eprintln!("warning: {text}");
+                    output::say(format!("warning: {text}"));
                 }
             }
             Form::Bars { all, bars } => {
@@ -162,7 +162,7 @@ fn say(last: &mut HashMap<String, Instant>, event: &Event) {
     match event {
         Event::PartStarted { name, .. } => {
             last.insert(name.clone(), Instant::now());
-            eprintln!("{name}: started");
+            output::say(format!("{name}: started"));
         }
         Event::Progress {
             name, done, total, ..
@@ -172,11 +172,11 @@ fn say(last: &mut HashMap<String, Instant>, event: &Event) {
                 .is_none_or(|at| at.elapsed().as_secs() >= PLAIN_LINE_SECS);
             if is_due {
                 last.insert(name.clone(), Instant::now());
-                eprintln!("{name}: {done}/{total}  {}", progress_text(event));
+                output::say(format!("{name}: {done}/{total}  {}", progress_text(event)));
             }
         }
         Event::EpochEnded { .. } => {}
-        Event::PartEnded { name, secs } => eprintln!("{name}: {secs:.1} s"),
-        Event::Warning(text) => eprintln!("warning: {text}"),
+        Event::PartEnded { name, secs } => output::say(format!("{name}: {secs:.1} s")),
+        Event::Warning(text) => output::say(format!("warning: {text}")),
     }
 }

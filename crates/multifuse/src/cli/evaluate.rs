@@ -29,7 +29,11 @@ pub(crate) fn run(options: &Evaluate, common: &Common, output: Output) -> Result
     Ok(if missed {
         let reached = judgement.metrics.get(&judgement.metric);
         let value = reached.map_or(f64::NAN, |interval| interval.value);
-        super::say_missed(&judgement.metric, value, options.require.unwrap_or(f64::NAN));
+        super::say_missed(
+            &judgement.metric,
+            value,
+            options.require.unwrap_or(f64::NAN),
+        );
         Done::MissedLimit
     } else {
         Done::Well

@@ -5,6 +5,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use super::output;
+
 /// What a shell reports for a program that Ctrl-C ended.
 pub(crate) const INTERRUPTED: u8 = 130;
 
@@ -24,12 +26,14 @@ pub(crate) fn flag() -> Arc<AtomicBool> {
             if seen.swap(true, Ordering::SeqCst) {
                 std::process::exit(i32::from(INTERRUPTED));
             }
-            eprintln!(
-                "\nstopping: the work so far is being saved; press Ctrl-C again to end at once"
+            output::say(
+                "\nstopping: the work so far is being saved; press Ctrl-C again to end at once",
             );
         });
         if let Err(error) = installed {
-            eprintln!("warning: Ctrl-C will end the program without saving: {error}");
+            output::say(format!(
+                "warning: Ctrl-C will end the program without saving: {error}"
+            ));
         }
         flag
     });

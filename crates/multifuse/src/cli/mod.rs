@@ -93,7 +93,9 @@ fn set_threads(common: &Common) -> Result<(), Problem> {
 /// Tells which limit was missed; exit code 1 says that one was.
 pub(crate) fn say_missed(metric: &str, value: f64, limit: f64) {
     let (value, limit) = (evaluate::number(value), evaluate::number(limit));
-    eprintln!("missed: {metric} {value} does not reach the required {limit}");
+    output::say(format!(
+        "missed: {metric} {value} does not reach the required {limit}"
+    ));
 }
 
 /// Help and version go to standard output with exit code 0, everything else to standard error with 2.
@@ -117,7 +119,7 @@ fn failed(output: Output, problem: &Problem) -> ExitCode {
         // Nothing more can be said if this cannot be printed either.
         let _ = output.print(&value.to_string());
     }
-    eprintln!("{}", problem.terminal());
+    output::say(problem.terminal());
     let code = if interrupt::was_pressed() {
         interrupt::INTERRUPTED
     } else {

@@ -1,6 +1,9 @@
 //! Where results go: standard output for what was asked, standard error for everything else.
 
-use std::io::{self, Write};
+use std::{
+    fmt::Display,
+    io::{self, Write},
+};
 
 use schema::{Code, Problem};
 use serde_json::Value;
@@ -57,4 +60,9 @@ impl Output {
             Ok(()) => Ok(()),
         }
     }
+}
+
+/// A line on standard error. Nobody can be told that it cannot be written, as behind `2>&1 | head`.
+pub(crate) fn say(text: impl Display) {
+    let _ = writeln!(io::stderr(), "{text}");
 }

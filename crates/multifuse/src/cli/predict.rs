@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{
     args::{Common, Predict},
-    output::Output,
+    output::{self, Output},
 };
 
 pub(crate) fn run(options: &Predict, common: &Common, output: Output) -> Result<(), Problem> {
@@ -46,7 +46,10 @@ pub(crate) fn run(options: &Predict, common: &Common, output: Output) -> Result<
     match &options.out {
         None => {
             if num_errors > 0 {
-                eprintln!("{num_errors} of {} records could not be read; column \"error\" says why", answers.len());
+                output::say(format!(
+                    "{num_errors} of {} records could not be read; column \"error\" says why",
+                    answers.len()
+                ));
             }
             output.print(&String::from_utf8_lossy(&bytes))
         }
@@ -70,7 +73,11 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
 }
 
 fn summary(path: &Path, answers: &[(String, Prediction)], num_errors: usize) -> String {
-    let mut text = format!("{} answers in {}", answers.len() - num_errors, path.display());
+    let mut text = format!(
+        "{} answers in {}",
+        answers.len() - num_errors,
+        path.display()
+    );
     if num_errors > 0 {
         text.push_str(&format!(
             "\n{num_errors} records could not be read; their column \"error\" says why"
@@ -85,9 +92,15 @@ fn id_column(model: &Predictor, table: &Table) -> (String, Option<usize>) {
         .id_column()
         .and_then(|name| Some((name, table.column_index(name)?)))
     {
+        // No two columns of the answers may have one name.
+        Some((name, place)) if is_of_answers(name) => (format!("id_{name}"), Some(place)),
         Some((name, place)) => (name.to_owned(), Some(place)),
         None => ("line".to_owned(), None),
     }
+}
+
+fn is_of_answers(name: &str) -> bool {
+    ["prediction", "probability", "low", "high", "error"].contains(&name) || name.starts_with("p_")
 }
 
 fn id_of(table: &Table, place: Option<usize>, row: usize) -> String {

@@ -52,7 +52,10 @@ pub(crate) fn run(options: &Train, common: &Common, output: Output) -> Result<Do
 fn judge(run: &Run, require: Option<f64>) -> Done {
     match require {
         Some(limit) if !run.reaches(limit) => {
-            let value = run.report().result().map_or(f64::NAN, |interval| interval.value);
+            let value = run
+                .report()
+                .result()
+                .map_or(f64::NAN, |interval| interval.value);
             super::say_missed(&run.report().metric, value, limit);
             Done::MissedLimit
         }

@@ -9,19 +9,19 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A fresh folder that goes when the test ends.
-pub fn fresh_folder() -> TempDir {
+pub(crate) fn fresh_folder() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder for the test")
 }
 
 /// Writes a file and gives its path.
-pub fn write(folder: &Path, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+pub(crate) fn write(folder: &Path, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, contents).expect("the test folder can be written");
     path
 }
 
 /// The program, ready to be started in a folder, cut off from any terminal.
-pub fn command(folder: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_multifuse"));
     command
         .current_dir(folder)
@@ -32,23 +32,23 @@ pub fn command(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Runs the program; `words` are its arguments, separated by blanks.
-pub fn multifuse(folder: &Path, words: &str) -> Outcome {
+pub(crate) fn multifuse(folder: &Path, words: &str) -> Outcome {
     let arguments: Vec<&str> = words.split_whitespace().collect();
     Outcome::of(words, &mut command(folder, &arguments))
 }
 
 /// What a run of the program did.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     words: String,
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Outcome {
     /// Runs a command to its end.
-    pub fn of(words: &str, command: &mut Command) -> Self {
+    pub(crate) fn of(words: &str, command: &mut Command) -> Self {
         let output = command.output().expect("the program starts");
         let outcome = Self {
             words: words.to_owned(),
@@ -66,7 +66,7 @@ impl Outcome {
     }
 
     /// Everything that is known, for the message of a failed test.
-    pub fn told(&self) -> String {
+    pub(crate) fn told(&self) -> String {
         format!(
             "multifuse {}\nexit code {:?}\n--- standard output\n{}\n--- standard error\n{}",
             self.words, self.code, self.stdout, self.stderr
@@ -75,20 +75,20 @@ impl Outcome {
 
     /// Insists on an exit code.
     #[track_caller]
-    pub fn exits_with(self, code: i32) -> Self {
+    pub(crate) fn exits_with(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{}", self.told());
         self
     }
 
     /// Insists on success and gives standard output.
     #[track_caller]
-    pub fn succeeds(self) -> String {
+    pub(crate) fn succeeds(self) -> String {
         self.exits_with(0).stdout
     }
 
     /// Insists on success and gives standard output as the one JSON value that `--json` promises.
     #[track_caller]
-    pub fn json(self) -> Value {
+    pub(crate) fn json(self) -> Value {
         let told = self.told();
         let stdout = self.succeeds();
         assert_eq!(stdout.lines().count(), 1, "one line of JSON\n{told}");
@@ -97,10 +97,13 @@ impl Outcome {
 
     /// Insists on exit code 2, nothing on standard output, and an error that says all of `parts`.
     #[track_caller]
-    pub fn is_refused_with(self, parts: &[&str]) -> String {
+    pub(crate) fn is_refused_with(self, parts: &[&str]) -> String {
         let outcome = self.exits_with(2);
         assert!(outcome.stdout.is_empty(), "{}", outcome.told());
-        let is_error = outcome.stderr.lines().any(|line| line.starts_with("error: "));
+        let is_error = outcome
+            .stderr
+            .lines()
+            .any(|line| line.starts_with("error: "));
         assert!(is_error, "{}", outcome.told());
         for part in parts {
             let is_said = outcome.stderr.contains(part);

@@ -12,15 +12,15 @@ use crate::{
 };
 
 /// A trained run on [`tables::binary`] and what it was trained on.
-pub struct Trained {
+pub(crate) struct Trained {
     /// Holds `table.csv` and `run`.
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// What `train --json` said.
-    pub said: serde_json::Value,
+    pub(crate) said: serde_json::Value,
 }
 
 /// A run on text, number and category with two classes.
-pub fn binary() -> &'static Trained {
+pub(crate) fn binary() -> &'static Trained {
     static BINARY: OnceLock<Trained> = OnceLock::new();
     BINARY.get_or_init(|| {
         let folder = shared_folder().join("binary");
@@ -32,7 +32,7 @@ pub fn binary() -> &'static Trained {
 }
 
 /// Sixty posts with pictures, ten of them more to test on.
-pub fn posts() -> &'static Path {
+pub(crate) fn posts() -> &'static Path {
     static POSTS: OnceLock<PathBuf> = OnceLock::new();
     POSTS.get_or_init(|| {
         let folder = shared_folder().join("posts");

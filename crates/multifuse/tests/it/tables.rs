@@ -3,32 +3,32 @@
 use std::fmt::Write as _;
 
 /// Header of the columns that every table here begins with.
-pub const INPUTS: &str = "words,size,kind";
+pub(crate) const INPUTS: &str = "words,size,kind";
 
 const SKY: [&str; 6] = ["sun", "rain", "wind", "cloud", "storm", "snow"];
 const STREET: [&str; 6] = ["train", "car", "bus", "road", "ticket", "lane"];
 
 /// One record: `is_sky` decides the words, and moves the size by 2.
-pub struct Drawn {
-    pub is_sky: bool,
-    pub words: String,
-    pub size: f64,
-    pub kind: &'static str,
+pub(crate) struct Drawn {
+    pub(crate) is_sky: bool,
+    pub(crate) words: String,
+    pub(crate) size: f64,
+    pub(crate) kind: &'static str,
 }
 
 impl Drawn {
     /// The cells of [`INPUTS`].
-    pub fn cells(&self) -> String {
+    pub(crate) fn cells(&self) -> String {
         format!("{},{:.3},{}", self.words, self.size, self.kind)
     }
 
-    pub fn label(&self) -> &'static str {
+    pub(crate) fn label(&self) -> &'static str {
         if self.is_sky { "sky" } else { "street" }
     }
 }
 
 /// `num` records, the two classes by turns; the same each time.
-pub fn drawn(num: usize) -> Vec<Drawn> {
+pub(crate) fn drawn(num: usize) -> Vec<Drawn> {
     // Knuth, "Seminumerical Algorithms", the MMIX generator: enough for tables that only have to be irregular.
     let mut state = 1_u64;
     let mut below = |limit: usize| {
@@ -55,7 +55,7 @@ pub fn drawn(num: usize) -> Vec<Drawn> {
 }
 
 /// CSV text: `INPUTS` and one more column.
-pub fn csv(column: &str, records: &[Drawn], value: impl Fn(&Drawn) -> String) -> String {
+pub(crate) fn csv(column: &str, records: &[Drawn], value: impl Fn(&Drawn) -> String) -> String {
     let mut text = format!("{INPUTS},{column}\n");
     for record in records {
         let _ = writeln!(text, "{},{}", record.cells(), value(record));
@@ -64,28 +64,35 @@ pub fn csv(column: &str, records: &[Drawn], value: impl Fn(&Drawn) -> String) ->
 }
 
 /// `label`: sky or street.
-pub fn binary(num: usize) -> String {
+pub(crate) fn binary(num: usize) -> String {
     csv("label", &drawn(num), |record| record.label().to_owned())
 }
 
 /// `price`: three times the size, plus 1 under the sky.
-pub fn regression(num: usize) -> String {
+pub(crate) fn regression(num: usize) -> String {
     csv("price", &drawn(num), |record| {
-        format!("{:.3}", 3.0 * record.size + f64::from(u8::from(record.is_sky)))
+        format!(
+            "{:.3}",
+            3.0 * record.size + f64::from(u8::from(record.is_sky))
+        )
     })
 }
 
 /// `tags`: `wet` under the sky, `big` above a size of 1, none, one or both.
-pub fn multilabel(num: usize) -> String {
+pub(crate) fn multilabel(num: usize) -> String {
     csv("tags", &drawn(num), |record| {
         let tags = [("wet", record.is_sky), ("big", record.size > 1.0)];
-        let tags: Vec<&str> = tags.iter().filter(|(_, has)| *has).map(|(tag, _)| *tag).collect();
+        let tags: Vec<&str> = tags
+            .iter()
+            .filter(|(_, has)| *has)
+            .map(|(tag, _)| *tag)
+            .collect();
         tags.join(";")
     })
 }
 
 /// The text with the cell of some data line (counted from 0) and column replaced.
-pub fn with_cell(text: &str, line: usize, column: usize, cell: &str) -> String {
+pub(crate) fn with_cell(text: &str, line: usize, column: usize, cell: &str) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let mut cells: Vec<&str> = lines[line + 1].split(',').collect();
     cells[column] = cell;
