@@ -31,7 +31,7 @@ pub use modality::{
     FittedPixels, FittedTokens, SparseRows, words,
 };
 pub use parse::{is_missing_word, number_name, parse_date, parse_number};
-pub use picture::{PictureError, decode_picture, resize_picture};
+pub use picture::{PictureError, decode_picture, median_picture_px, resize_picture};
 pub use source::FORMATS;
 pub use table::{BadRow, CellRef, Table};
 pub use target::{Truth, fit_target, truth, weights};

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use data::{CellRef, Dataset, DatasetOptions, Inspection, Table, Truth, split};
 use report::Skipped;
 use schema::{
-    Code, Column, Config, ExpertConfig, FittedTarget, Problem, Role, Seed, Task, Validation,
+    Code, Column, Config, ExpertConfig, FittedTarget, Modality, Problem, Role, Seed, Task, Validation,
     closest,
 };
 use train::{Event, Observer};
@@ -434,6 +434,15 @@ fn weight_of(cell: &CellRef<'_>) -> Option<f32> {
         _ => return None,
     };
     (number >= 0.0 && number.is_finite()).then_some(number as f32)
+}
+
+impl Outline {
+    /// Median of the longer side of the pictures, in pixels; 0 if there are none.
+    pub(crate) fn picture_px(&self) -> usize {
+        let images = self.columns.iter().filter(|column| column.modality == Modality::Image);
+        let sides = images.filter_map(|column| data::median_picture_px(&self.table, &column.name));
+        sides.min().unwrap_or(0)
+    }
 }
 
 impl Prepared {

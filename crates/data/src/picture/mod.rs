@@ -6,7 +6,10 @@ use image::{DynamicImage, ImageFormat};
 use schema::Picture;
 
 mod header;
+mod sizes;
 mod scale;
+
+pub use sizes::median_picture_px;
 
 pub use scale::resize_picture;
 
