@@ -182,8 +182,12 @@ mod tests {
     fn photos_are_changed_less_than_drawings() {
         let columns = [column("photo", Modality::Image)];
         let shift = |picture_px: usize| {
-            let situation =
-                Situation { columns: &columns, task: Task::Class, num_records: 900, picture_px };
+            let situation = Situation {
+                columns: &columns,
+                task: Task::Class,
+                num_records: 900,
+                picture_px,
+            };
             let network = recipe(&situation).pop().unwrap();
             let trainer = network.settings.get("trainer").cloned();
             trainer.map(|trainer| trainer["augment"]["shift"].as_float().unwrap())

@@ -19,11 +19,12 @@ use schema::{
 
 use crate::{
     Context, Expert, ExpertError, Kind, Voice,
-    combined::prior_scores,
-    expert::{check_inputs, link, positions, settings, spread, table_of, with_settings},
+    expert::{
+        Speaker, check_inputs, is_present, link, positions, settings, table_of, with_settings,
+    },
     pack::{self, Parts},
     softmax_regression::Link,
-    tabular::{enough, is_present},
+    tabular::enough,
 };
 use booster::{BoostFit, Booster, Sample};
 use features::BoostFeatures;
@@ -211,11 +212,9 @@ impl Kind for BoostKind {
             ..own
         };
         let expert = Boost {
-            name: config.name.clone(),
-            inputs: config.inputs.clone(),
+            speaker: Speaker::new(config, context.target),
             features,
             boosters,
-            prior: prior_scores(context.target),
             link: link(context.target),
         };
         Ok((Box::new(expert), with_settings(config, &chosen)))
@@ -242,11 +241,9 @@ impl Kind for BoostKind {
         };
         let boosters = read_trees(&parts, &facts, num_outputs)?;
         Ok(Box::new(Boost {
-            name: config.name.clone(),
-            inputs: config.inputs.clone(),
+            speaker: Speaker::new(config, target),
             features: facts.features,
             boosters,
-            prior: prior_scores(target),
             link: link(target),
         }))
     }
@@ -294,33 +291,16 @@ struct Facts {
 }
 
 struct Boost {
-    name: String,
-    inputs: Vec<String>,
+    speaker: Speaker,
     features: BoostFeatures,
     /// One a bag.
     boosters: Vec<Booster>,
-    prior: Vec<f32>,
     link: Link,
 }
 
-impl Expert for Boost {
-    fn kind(&self) -> &'static str {
-        BoostKind.name()
-    }
-
-    fn speak(&self, dataset: &Arc<Dataset>, rows: &[usize]) -> Result<Vec<Voice>, ExpertError> {
-        let cols = positions(&self.name, &self.inputs, dataset)?;
-        let present: Vec<bool> = rows
-            .iter()
-            .map(|row| is_present(dataset, &cols, *row))
-            .collect();
-        let with: Vec<usize> = rows
-            .iter()
-            .zip(&present)
-            .filter(|(_, is)| **is)
-            .map(|(row, _)| *row)
-            .collect();
-        let features = self.features.rows(dataset, &cols, &with);
+impl Boost {
+    fn scores(&self, dataset: &Dataset, cols: &[usize], rows: &[usize]) -> Vec<f32> {
+        let features = self.features.rows(dataset, cols, rows);
         let mut mean: Vec<f32> = Vec::new();
         let share = 1.0 / self.boosters.len() as f32;
         for booster in &self.boosters {
@@ -330,19 +310,27 @@ impl Expert for Boost {
                 *mean += share * score;
             }
         }
-        if self.prior.len() == 2 && self.link == Link::Softmax {
+        let width = self.speaker.prior.len();
+        if width == 2 && self.link == Link::Softmax {
             // One log-odds a record: the first class has 0, the second the odds.
             mean = mean.into_iter().flat_map(|odds| [0.0, odds]).collect();
         }
-        for row in mean.chunks_exact_mut(self.prior.len()) {
+        for row in mean.chunks_exact_mut(width) {
             self.link.finish(row);
         }
-        Ok(vec![Voice {
-            name: self.name.clone(),
-            inputs: self.inputs.clone(),
-            scores: spread(&mean, &present, &self.prior),
-            present,
-        }])
+        mean
+    }
+}
+
+impl Expert for Boost {
+    fn kind(&self) -> &'static str {
+        BoostKind.name()
+    }
+
+    fn speak(&self, dataset: &Arc<Dataset>, rows: &[usize]) -> Result<Vec<Voice>, ExpertError> {
+        self.speaker.voice(dataset, rows, |cols, rows| {
+            Ok(self.scores(dataset, cols, rows))
+        })
     }
 
     fn save(&self) -> Result<Pack, ExpertError> {
@@ -359,7 +347,7 @@ impl Expert for Boost {
                 .collect(),
         };
         let mut pack = Pack {
-            description: pack::describe(&self.name, &facts)?,
+            description: pack::describe(&self.speaker.name, &facts)?,
             ..Pack::default()
         };
         write_trees(&mut pack, &self.boosters);

@@ -155,9 +155,15 @@ impl Progress {
         let needed = refit_secs + 2.0 * self.expected_secs(kind, plan);
         let is_short = plan.fit_to_time
             && kind.is_cheap()
-            && context.control.remaining_secs().is_some_and(|left| left < needed);
-        let planned =
-            if is_short { None } else { planned(kind, config, plan, context, refit_secs)? };
+            && context
+                .control
+                .remaining_secs()
+                .is_some_and(|left| left < needed);
+        let planned = if is_short {
+            None
+        } else {
+            planned(kind, config, plan, context, refit_secs)?
+        };
         let Some(config) = planned else {
             let why = "it does not fit the time limit".to_owned();
             self.left_out.push((config.name.clone(), why));
@@ -177,14 +183,22 @@ impl Progress {
             .extend(training.map(|training| (config.name.clone(), training)));
         // A run from these configurations makes the same choices in the same order, down to the bit; only where the
         // clock cut a network must be written down.
-        self.configs.push(if kind.is_cheap() { planned } else { config.clone() });
+        self.configs.push(if kind.is_cheap() {
+            planned
+        } else {
+            config.clone()
+        });
         self.members.push(Member { config, expert });
         Ok(())
     }
 
     /// Seconds that a cheap kind will take: as long as its last one did, or what its kind says.
     fn expected_secs(&self, kind: &dyn Kind, plan: &EnsemblePlan) -> f64 {
-        let same = self.configs.iter().zip(&self.times).filter(|(config, _)| config.kind == kind.name());
+        let same = self
+            .configs
+            .iter()
+            .zip(&self.times)
+            .filter(|(config, _)| config.kind == kind.name());
         same.map(|(_, time)| time.fit_secs)
             .next_back()
             .unwrap_or_else(|| kind.expected_secs(plan.fit_rows.len()))

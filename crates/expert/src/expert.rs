@@ -9,7 +9,9 @@ use schema::{Column, ExpertConfig, FittedTarget, Modality, Pack, Problem, Seed, 
 use train::{Control, FitResult, Observer};
 
 use crate::{
-    ExpertError, registry,
+    ExpertError,
+    combined::prior_scores,
+    registry,
     softmax_regression::{Goal, Link},
 };
 
@@ -280,7 +282,7 @@ pub(crate) fn link(target: &FittedTarget) -> Link {
 }
 
 /// Spreads the scores of the present records over all, with the prior in the gaps.
-pub(crate) fn spread(scores: &[f32], present: &[bool], prior: &[f32]) -> Vec<f32> {
+fn spread(scores: &[f32], present: &[bool], prior: &[f32]) -> Vec<f32> {
     let mut said = scores.chunks_exact(prior.len());
     let mut all = Vec::with_capacity(present.len() * prior.len());
     for is_present in present {
@@ -288,6 +290,52 @@ pub(crate) fn spread(scores: &[f32], present: &[bool], prior: &[f32]) -> Vec<f32
         all.extend_from_slice(row.unwrap_or(prior));
     }
     all
+}
+
+/// The inputs of a classical expert and what it says where it has none: what turns scores into its one voice.
+#[derive(Debug, Clone)]
+pub(crate) struct Speaker {
+    pub(crate) name: String,
+    pub(crate) inputs: Vec<String>,
+    pub(crate) prior: Vec<f32>,
+}
+
+impl Speaker {
+    pub(crate) fn new(config: &ExpertConfig, target: &FittedTarget) -> Self {
+        Self {
+            name: config.name.clone(),
+            inputs: config.inputs.clone(),
+            prior: prior_scores(target),
+        }
+    }
+
+    /// The voice about some rows. `scores` is given the places of the inputs and the rows that have any of them.
+    pub(crate) fn voice(
+        &self,
+        dataset: &Dataset,
+        rows: &[usize],
+        scores: impl FnOnce(&[usize], &[usize]) -> Result<Vec<f32>, ExpertError>,
+    ) -> Result<Vec<Voice>, ExpertError> {
+        let cols = positions(&self.name, &self.inputs, dataset)?;
+        let present: Vec<bool> = rows
+            .iter()
+            .map(|row| is_present(dataset, &cols, *row))
+            .collect();
+        let with = rows.iter().zip(&present).filter(|(_, present)| **present);
+        let with: Vec<usize> = with.map(|(row, _)| *row).collect();
+        let said = scores(&cols, &with)?;
+        Ok(vec![Voice {
+            name: self.name.clone(),
+            inputs: self.inputs.clone(),
+            scores: spread(&said, &present, &self.prior),
+            present,
+        }])
+    }
+}
+
+/// Whether a row has any of the inputs.
+pub(crate) fn is_present(dataset: &Dataset, cols: &[usize], row: usize) -> bool {
+    cols.iter().any(|col| dataset.is_present(*col, row))
 }
 
 /// Position of each input of an expert in a data set.

@@ -16,11 +16,10 @@ use schema::{
 
 use crate::{
     Aim, Context, Expert, ExpertError, Kind, Voice,
-    combined::prior_scores,
-    expert::{check_inputs, positions, settings, spread, table_of, with_settings},
+    expert::{Speaker, check_inputs, is_present, positions, settings, table_of, with_settings},
     pack::{self, Parts},
     softmax_regression::{LinearFit, LinearModel, fit_best_l2},
-    tabular::{FittedTabular, enough, is_present},
+    tabular::{FittedTabular, enough},
 };
 use crosses::Crosses;
 use mlp::{Mlp, MlpFit, MlpInputs};
@@ -146,10 +145,8 @@ impl Kind for TableKind {
             _ => fit_linear(own, context, &cols, (&train, &watch)),
         };
         let expert = Table {
-            name: config.name.clone(),
-            inputs: config.inputs.clone(),
+            speaker: Speaker::new(config, context.target),
             model,
-            prior: prior_scores(context.target),
         };
         Ok((Box::new(expert), with_settings(config, &own)))
     }
@@ -177,10 +174,8 @@ impl Kind for TableKind {
             }
         };
         Ok(Box::new(Table {
-            name: config.name.clone(),
-            inputs: config.inputs.clone(),
+            speaker: Speaker::new(config, target),
             model,
-            prior: prior_scores(target),
         }))
     }
 }
@@ -296,10 +291,8 @@ enum Model {
 }
 
 struct Table {
-    name: String,
-    inputs: Vec<String>,
+    speaker: Speaker,
     model: Model,
-    prior: Vec<f32>,
 }
 
 impl Table {
@@ -333,24 +326,8 @@ impl Expert for Table {
     }
 
     fn speak(&self, dataset: &Arc<Dataset>, rows: &[usize]) -> Result<Vec<Voice>, ExpertError> {
-        let cols = positions(&self.name, &self.inputs, dataset)?;
-        let present: Vec<bool> = rows
-            .iter()
-            .map(|row| is_present(dataset, &cols, *row))
-            .collect();
-        let with: Vec<usize> = rows
-            .iter()
-            .zip(&present)
-            .filter(|(_, is)| **is)
-            .map(|(row, _)| *row)
-            .collect();
-        let scores = self.scores(dataset, &cols, &with)?;
-        Ok(vec![Voice {
-            name: self.name.clone(),
-            inputs: self.inputs.clone(),
-            scores: spread(&scores, &present, &self.prior),
-            present,
-        }])
+        self.speaker
+            .voice(dataset, rows, |cols, rows| self.scores(dataset, cols, rows))
     }
 
     fn save(&self) -> Result<Pack, ExpertError> {
@@ -384,7 +361,7 @@ impl Expert for Table {
                 }
             }
         };
-        pack.description = pack::describe(&self.name, &facts)?;
+        pack.description = pack::describe(&self.speaker.name, &facts)?;
         Ok(pack)
     }
 

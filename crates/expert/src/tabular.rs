@@ -297,11 +297,6 @@ fn fit_levels(names: &[Option<String>], modality: Modality) -> Option<Vec<String
     (!levels.is_empty()).then_some(levels)
 }
 
-/// Whether a row has any of some columns.
-pub(crate) fn is_present(dataset: &Dataset, cols: &[usize], row: usize) -> bool {
-    cols.iter().any(|col| dataset.is_present(*col, row))
-}
-
 /// Refuses to learn from fewer than two records.
 pub(crate) fn enough(expert: &str, rows: &[usize], train: &[usize]) -> Result<(), ExpertError> {
     if train.len() >= 2 {

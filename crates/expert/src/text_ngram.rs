@@ -9,8 +9,7 @@ use schema::{Column, ExpertConfig, FittedTarget, Modality, Pack, Problem, Settin
 
 use crate::{
     Context, Expert, ExpertError, Kind, Voice,
-    combined::prior_scores,
-    expert::{check_inputs, positions, settings, spread, table_of, with_settings},
+    expert::{Speaker, check_inputs, is_present, positions, settings, table_of, with_settings},
     pack::{self, Parts},
     softmax_regression::{Features, LinearFit, LinearModel, Sparse, fit_best_l2},
 };
@@ -111,11 +110,9 @@ impl Kind for TextNgramKind {
             &fit,
         );
         let expert = TextNgram {
-            name: config.name.clone(),
-            inputs: config.inputs.clone(),
+            speaker: Speaker::new(config, context.target),
             ngrams,
             model,
-            prior: prior_scores(context.target),
         };
         let chosen = TextNgramConfig {
             l2: vec![l2],
@@ -140,11 +137,9 @@ impl Kind for TextNgramKind {
         }
         let model = parts.linear(target, width(&ngrams))?;
         Ok(Box::new(TextNgram {
-            name: config.name.clone(),
-            inputs: config.inputs.clone(),
+            speaker: Speaker::new(config, target),
             ngrams,
             model,
-            prior: prior_scores(target),
         }))
     }
 }
@@ -177,12 +172,10 @@ struct Facts {
 }
 
 struct TextNgram {
-    name: String,
-    inputs: Vec<String>,
+    speaker: Speaker,
     /// With the strength that was chosen as the only one.
     ngrams: Vec<FittedNgrams>,
     model: LinearModel,
-    prior: Vec<f32>,
 }
 
 impl Expert for TextNgram {
@@ -191,26 +184,11 @@ impl Expert for TextNgram {
     }
 
     fn speak(&self, dataset: &Arc<Dataset>, rows: &[usize]) -> Result<Vec<Voice>, ExpertError> {
-        let cols = positions(&self.name, &self.inputs, dataset)?;
-        let present: Vec<bool> = rows
-            .iter()
-            .map(|row| is_present(dataset, &cols, *row))
-            .collect();
-        let with: Vec<usize> = rows
-            .iter()
-            .zip(&present)
-            .filter(|(_, present)| **present)
-            .map(|(row, _)| *row)
-            .collect();
-        let scores = self
-            .model
-            .scores(&features(&self.ngrams, dataset, &cols, &with));
-        Ok(vec![Voice {
-            name: self.name.clone(),
-            inputs: self.inputs.clone(),
-            scores: spread(&scores, &present, &self.prior),
-            present,
-        }])
+        self.speaker.voice(dataset, rows, |cols, rows| {
+            Ok(self
+                .model
+                .scores(&features(&self.ngrams, dataset, cols, rows)))
+        })
     }
 
     fn save(&self) -> Result<Pack, ExpertError> {
@@ -218,7 +196,7 @@ impl Expert for TextNgram {
             ngrams: self.ngrams.clone(),
         };
         let mut pack = Pack {
-            description: pack::describe(&self.name, &facts)?,
+            description: pack::describe(&self.speaker.name, &facts)?,
             ..Pack::default()
         };
         pack::add_linear(&mut pack, &self.model);
@@ -228,10 +206,6 @@ impl Expert for TextNgram {
     fn num_parameters(&self) -> usize {
         self.model.weights.len() + self.model.bias.len()
     }
-}
-
-fn is_present(dataset: &Dataset, cols: &[usize], row: usize) -> bool {
-    cols.iter().any(|col| dataset.is_present(*col, row))
 }
 
 fn usable(context: &Context<'_>, cols: &[usize], rows: &[usize]) -> Vec<usize> {

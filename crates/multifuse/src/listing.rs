@@ -14,110 +14,85 @@ pub struct Section {
 
 /// Everything that can be named.
 pub fn listing() -> Vec<Section> {
-    let section = |name, entries: Vec<(&str, String)>| Section {
-        name,
-        entries: entries
-            .into_iter()
-            .map(|(name, about)| (name.to_owned(), about))
-            .collect(),
-    };
-    let modalities =
-        |list: &[Modality]| list.iter().map(|m| m.name()).collect::<Vec<_>>().join(", ");
-    let tasks = |list: &[Task]| {
-        list.iter()
-            .map(|task| task.name())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
+    let heads = nn::head::HEADS.iter().map(|row| (row.name(), row.about));
+    let modalities = Modality::ALL
+        .iter()
+        .map(|modality| (modality.name(), about_modality(*modality)));
     vec![
         section(
             "experts",
             expert::registry::KINDS
                 .iter()
-                .map(|kind| (kind.name(), kind.about().to_owned()))
-                .collect(),
+                .map(|kind| (kind.name(), kind.about())),
         ),
-        section(
-            "encoders",
-            nn::encoder::ENCODERS
-                .iter()
-                .map(|row| {
-                    (
-                        row.name,
-                        format!("{} (reads {})", row.about, modalities(row.modalities)),
-                    )
-                })
-                .collect(),
-        ),
+        encoders(),
         section(
             "fusions",
-            nn::fusion::FUSIONS
-                .iter()
-                .map(|row| (row.name, row.about.to_owned()))
-                .collect(),
+            nn::fusion::FUSIONS.iter().map(|row| (row.name, row.about)),
         ),
-        section(
-            "heads",
-            nn::head::HEADS
-                .iter()
-                .map(|row| (row.name(), row.about.to_owned()))
-                .collect(),
-        ),
+        section("heads", heads),
         section(
             "losses",
-            nn::loss::LOSSES
-                .iter()
-                .map(|row| (row.name, row.about.to_owned()))
-                .collect(),
+            nn::loss::LOSSES.iter().map(|row| (row.name, row.about)),
         ),
-        section(
-            "schedules",
-            train::SCHEDULES
-                .iter()
-                .map(|(name, about)| (*name, (*about).to_owned()))
-                .collect(),
-        ),
-        section(
-            "optimizers",
-            train::OPTIMIZERS
-                .iter()
-                .map(|(name, about)| (*name, (*about).to_owned()))
-                .collect(),
-        ),
-        section(
-            "metrics",
-            metrics::all()
-                .iter()
-                .map(|metric| {
-                    (
-                        metric.name(),
-                        format!("{} ({})", metric.about(), tasks(metric.tasks())),
-                    )
-                })
-                .collect(),
-        ),
-        section(
-            "modalities",
-            Modality::ALL
-                .iter()
-                .map(|m| (m.name(), about_modality(*m).to_owned()))
-                .collect(),
-        ),
+        section("schedules", train::SCHEDULES.into_iter()),
+        section("optimizers", train::OPTIMIZERS.into_iter()),
+        metrics(),
+        section("modalities", modalities),
         section(
             "samples",
             data::sample::sets()
                 .iter()
-                .map(|set| (set.name(), set.about().to_owned()))
-                .collect(),
+                .map(|set| (set.name(), set.about())),
         ),
         section(
             "templates",
             TEMPLATES
                 .iter()
-                .map(|template| (template.name, template.about.to_owned()))
-                .collect(),
+                .map(|template| (template.name, template.about)),
         ),
     ]
+}
+
+fn section<'a>(name: &'static str, rows: impl Iterator<Item = (&'a str, &'a str)>) -> Section {
+    let entries = rows
+        .map(|(name, about)| (name.to_owned(), about.to_owned()))
+        .collect();
+    Section { name, entries }
+}
+
+/// Encoders, each with the modalities that it reads.
+fn encoders() -> Section {
+    let entry = |row: &nn::encoder::EncoderRow| {
+        let modalities: Vec<&str> = row
+            .modalities
+            .iter()
+            .map(|modality| modality.name())
+            .collect();
+        (
+            row.name.to_owned(),
+            format!("{} (reads {})", row.about, modalities.join(", ")),
+        )
+    };
+    Section {
+        name: "encoders",
+        entries: nn::encoder::ENCODERS.iter().map(entry).collect(),
+    }
+}
+
+/// Metrics, each with the tasks that it judges.
+fn metrics() -> Section {
+    let entry = |metric: &&'static dyn metrics::Metric| {
+        let tasks: Vec<&str> = metric.tasks().iter().copied().map(Task::name).collect();
+        (
+            metric.name().to_owned(),
+            format!("{} ({})", metric.about(), tasks.join(", ")),
+        )
+    };
+    Section {
+        name: "metrics",
+        entries: metrics::all().iter().map(entry).collect(),
+    }
 }
 
 fn about_modality(modality: Modality) -> &'static str {

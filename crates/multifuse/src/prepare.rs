@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use data::{CellRef, Dataset, DatasetOptions, Inspection, Table, Truth, split};
 use report::Skipped;
 use schema::{
-    Code, Column, Config, ExpertConfig, FittedTarget, Modality, Problem, Role, Seed, Task, Validation,
-    closest,
+    Code, Column, Config, ExpertConfig, FittedTarget, Modality, Problem, Role, Seed, Task,
+    Validation, closest,
 };
 use train::{Event, Observer};
 
@@ -75,23 +75,7 @@ pub(crate) fn outline(table: Table, mut config: Config) -> Result<Outline, Probl
         .find(|column| column.role == Role::Id && !is_input(&column.name))
         .cloned();
     let num_training = table.num_records();
-    let table = match &config.data.validation {
-        Validation::Fraction(fraction) if !(*fraction > 0.0 && *fraction <= 0.9) => {
-            return Err(Problem::new(Code::Config, "data.validation")
-                .expected("a fraction in (0, 0.9], or a table")
-                .got(fraction.to_string()));
-        }
-        Validation::Fraction(_) => table,
-        Validation::File(path) => {
-            let validation = Table::open(path)?;
-            Table::concat(&[table, validation]).ok_or_else(|| {
-                Problem::new(
-                    Code::Data,
-                    "the validation table cannot be put behind the training table",
-                )
-            })?
-        }
-    };
+    let table = with_validation(table, &config.data.validation)?;
     config.data.task = Some(task);
     config.data.inputs = columns.iter().map(|column| column.name.clone()).collect();
     config.columns = columns
@@ -115,6 +99,23 @@ pub(crate) fn outline(table: Table, mut config: Config) -> Result<Outline, Probl
         num_training,
         warnings,
     })
+}
+
+/// The training table, with the records of a validation table of its own behind it.
+fn with_validation(table: Table, validation: &Validation) -> Result<Table, Problem> {
+    match validation {
+        Validation::Fraction(fraction) if !(*fraction > 0.0 && *fraction <= 0.9) => {
+            Err(Problem::new(Code::Config, "data.validation")
+                .expected("a fraction in (0, 0.9], or a table")
+                .got(fraction.to_string()))
+        }
+        Validation::Fraction(_) => Ok(table),
+        Validation::File(path) => {
+            let what = "the validation table cannot be put behind the training table";
+            Table::concat(&[table, Table::open(path)?])
+                .ok_or_else(|| Problem::new(Code::Data, what))
+        }
+    }
 }
 
 fn input_columns(
@@ -193,13 +194,11 @@ pub(crate) fn prepare(
     let Outline {
         config,
         columns,
-        id_column,
-        task,
-        table,
         num_training,
         mut warnings,
+        ..
     } = outline;
-    let table = Arc::new(table);
+    let table = Arc::new(outline.table);
     let dataset = open(&table, &columns, &config, threads, observer)?;
     let mut skipped = skipped_records(&table, &dataset);
 
@@ -209,8 +208,9 @@ pub(crate) fn prepare(
         .copied()
         .filter(|row| *row < num_training)
         .collect();
+    check_readable(&training, &skipped)?;
     let target_name = config.data.target.as_deref().unwrap_or_default();
-    let target = data::fit_target(&table, &training, target_name, task)?;
+    let target = data::fit_target(&table, &training, target_name, outline.task)?;
     let all: Vec<usize> = (0..table.num_records()).collect();
     let truth = data::truth(&table, &all, &target)?;
     let (rows, unknown): (Vec<usize>, Vec<usize>) = dataset
@@ -234,18 +234,14 @@ pub(crate) fn prepare(
     let group_of: BTreeMap<usize, usize> = rows.iter().copied().zip(groups).collect();
     let held_out_groups = held_out.iter().map(|row| group_of[row]).collect();
     if let Validation::File(path) = &config.data.validation {
-        warnings.extend(shared_groups(
-            &fit_rows,
-            &held_out,
-            &group_of,
-            &path.display().to_string(),
-        ));
+        let name = path.display().to_string();
+        warnings.extend(shared_groups(&fit_rows, &held_out, &group_of, &name));
     }
     let weights = record_weights(&config, &table, &truth, &target, &fit_rows)?;
     Ok(Prepared {
         config,
         columns,
-        id_column,
+        id_column: outline.id_column,
         target,
         dataset,
         truth,
@@ -324,6 +320,23 @@ fn skipped_records(table: &Table, dataset: &Dataset) -> Skipped {
         skipped.add(bad.reason_code, &format!("{place}: {}", bad.text));
     }
     skipped
+}
+
+/// Where every record is left out, the reasons are what to tell, not that the target has no value.
+fn check_readable(training: &[usize], skipped: &Skipped) -> Result<(), Problem> {
+    if !training.is_empty() {
+        return Ok(());
+    }
+    let reasons: Vec<String> = skipped
+        .reasons
+        .iter()
+        .map(|reason| format!("{} {}", reason.num_records, reason.reason))
+        .collect();
+    let problem = Problem::new(Code::Data, "no record can be read").got(reasons.join(", "));
+    Err(match skipped.examples.first() {
+        Some(example) => problem.help(format!("the first is {example}")),
+        None => problem,
+    })
 }
 
 /// The records that can be learned from.
@@ -439,7 +452,10 @@ fn weight_of(cell: &CellRef<'_>) -> Option<f32> {
 impl Outline {
     /// Median of the longer side of the pictures, in pixels; 0 if there are none.
     pub(crate) fn picture_px(&self) -> usize {
-        let images = self.columns.iter().filter(|column| column.modality == Modality::Image);
+        let images = self
+            .columns
+            .iter()
+            .filter(|column| column.modality == Modality::Image);
         let sides = images.filter_map(|column| data::median_picture_px(&self.table, &column.name));
         sides.min().unwrap_or(0)
     }

@@ -18,6 +18,8 @@ use crate::prepare::Prepared;
 const CONFIG_FILE: &str = "config.toml";
 /// Folder of the saved model in a run folder.
 const ARTIFACT_FOLDER: &str = "artifact";
+/// Name of the summary in a run folder, written after the model.
+const METRICS_FILE: &str = "metrics.json";
 /// Folder of what an interrupted run needs to go on.
 const CHECKPOINT_FOLDER: &str = "checkpoints";
 
@@ -160,6 +162,12 @@ pub(crate) fn folder(out: Option<PathBuf>, name: &str, resume: bool) -> Result<P
         return Err(Problem::new(Code::Config, "the run folder is in use")
             .at(folder.display().to_string())
             .help("choose another --out, remove the folder, or go on with --resume if the run was interrupted"));
+    }
+    let is_finished = folder.join(ARTIFACT_FOLDER).exists() && folder.join(METRICS_FILE).exists();
+    if resume && is_finished {
+        return Err(Problem::new(Code::Config, "the run is finished")
+            .at(folder.display().to_string())
+            .help("leave --resume out and choose another --out to train again"));
     }
     if !resume {
         fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;

@@ -72,6 +72,26 @@ pub(crate) fn summarise(
         &bench.metric,
         bench.judgement(&truth)?,
     );
+    describe(&mut summary, prepared, fitted, facts);
+    summary.voices = bench.voices()?;
+    summary.left_out = left_out(fitted);
+    summary.curves = curves(fitted, &bench.metric);
+    summary.timings = timings(fitted);
+    summary.plan = plan_parts(fitted);
+    summary.mistakes = bench.mistakes(&truth);
+    summary.config = run::trained_config(prepared, fitted).to_toml()?;
+    summary.total_secs = facts.started.elapsed().as_secs_f64();
+    Ok(summary)
+}
+
+/// What the run was about: names, columns, counts, warnings.
+fn describe(
+    summary: &mut RunSummary,
+    prepared: &Prepared,
+    fitted: &EnsembleFit,
+    facts: &Facts<'_>,
+) {
+    let target = &prepared.target;
     summary.title = format!("{}: {}", facts.name, target.column);
     summary.created = run::now();
     facts.command.clone_into(&mut summary.command);
@@ -104,15 +124,6 @@ pub(crate) fn summarise(
             column.name
         )
     }));
-    summary.voices = bench.voices()?;
-    summary.left_out = left_out(fitted);
-    summary.curves = curves(fitted, &bench.metric);
-    summary.timings = timings(fitted);
-    summary.plan = plan_parts(fitted);
-    summary.mistakes = bench.mistakes(&truth);
-    summary.config = run::trained_config(prepared, fitted).to_toml()?;
-    summary.total_secs = facts.started.elapsed().as_secs_f64();
-    Ok(summary)
 }
 
 impl Bench<'_> {
@@ -277,14 +288,7 @@ impl Bench<'_> {
             truth,
             &self.answers,
         );
-        groups
-            .into_iter()
-            .map(|group| PresenceGroup {
-                present: group.name,
-                num_records: group.num_records,
-                value: group.value,
-            })
-            .collect()
+        groups.into_iter().map(presence_group).collect()
     }
 
     fn voices(&self) -> Result<Vec<VoiceSummary>, Problem> {
@@ -549,33 +553,15 @@ pub(crate) fn with_test(
         confusion: judgement.confusion,
     };
     let mut test = Judgement::new(evaluation);
-    test.by_presence = judgement
-        .by_presence
-        .into_iter()
-        .map(|group| PresenceGroup {
-            present: group.name,
-            num_records: group.num_records,
-            value: group.value,
-        })
-        .collect();
-    let names: Vec<String> = summary
-        .inputs
-        .iter()
-        .map(|column| column.name.clone())
-        .collect();
+    let groups = judgement.by_presence.into_iter();
+    test.by_presence = groups.map(presence_group).collect();
+    let value = |drop: &[String]| -> Result<Option<metrics::Interval>, Problem> {
+        let judgement = model.evaluate(table, drop, 0)?;
+        Ok(judgement.metrics.get(metric.name()).copied())
+    };
     for column in &summary.inputs {
-        let others: Vec<String> = names
-            .iter()
-            .filter(|name| **name != column.name)
-            .cloned()
-            .collect();
-        let value = |drop: &[String]| -> Result<Option<metrics::Interval>, Problem> {
-            Ok(model
-                .evaluate(table, drop, 0)?
-                .metrics
-                .get(metric.name())
-                .copied())
-        };
+        let names = summary.inputs.iter().map(|column| column.name.clone());
+        let others: Vec<String> = names.filter(|name| *name != column.name).collect();
         if let Some(interval) = value(&others)? {
             let name = format!("{} alone", column.name);
             test.baselines.push(Baseline {
@@ -604,4 +590,12 @@ pub(crate) fn with_test(
         test: Some(test),
         ..summary.clone()
     })
+}
+
+fn presence_group(group: predict::PatternValue) -> PresenceGroup {
+    PresenceGroup {
+        present: group.name,
+        num_records: group.num_records,
+        value: group.value,
+    }
 }

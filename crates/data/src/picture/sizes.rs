@@ -14,8 +14,10 @@ const HEAD_BYTES: u64 = 256 << 10;
 pub fn median_picture_px(table: &Table, column: &str) -> Option<usize> {
     let col = table.column_index(column)?;
     let step = table.num_records().div_ceil(SAMPLE).max(1);
-    let mut sides: Vec<u32> =
-        (0..table.num_records()).step_by(step).filter_map(|row| longer_side(table, row, col)).collect();
+    let mut sides: Vec<u32> = (0..table.num_records())
+        .step_by(step)
+        .filter_map(|row| longer_side(table, row, col))
+        .collect();
     sides.sort_unstable();
     sides.get(sides.len() / 2).map(|side| *side as usize)
 }
@@ -45,7 +47,9 @@ mod tests {
         let mut records = vec![Record::new().with("image", "gone.png")];
         for (index, side) in [20, 64, 64, 200].into_iter().enumerate() {
             let name = format!("{index}.png");
-            image::RgbImage::new(side, 10).save(folder.path().join(&name)).unwrap();
+            image::RgbImage::new(side, 10)
+                .save(folder.path().join(&name))
+                .unwrap();
             records.push(Record::new().with("image", name));
         }
         let table = Table::from_records(records, folder.path());

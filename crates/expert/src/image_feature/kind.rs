@@ -13,8 +13,7 @@ use super::{
 };
 use crate::{
     Context, Expert, ExpertError, Kind, Voice,
-    combined::prior_scores,
-    expert::{check_inputs, positions, settings, spread, table_of, with_settings},
+    expert::{Speaker, check_inputs, positions, settings, table_of, with_settings},
     pack::{self, Parts},
     softmax_regression::{Features, LinearFit, LinearModel, fit_best_l2},
 };
@@ -153,12 +152,10 @@ impl Kind for ImageFeatureKind {
         );
         let seen = Seen::new([(train, features), (watch, watched)]);
         let expert = ImageFeature {
-            name: config.name.clone(),
-            inputs: config.inputs.clone(),
+            speaker: Speaker::new(config, context.target),
             view: own.view(),
             describer,
             model,
-            prior: prior_scores(context.target),
             seen: Some(seen),
         };
         let chosen = ImageFeatureConfig {
@@ -188,12 +185,10 @@ impl Kind for ImageFeatureKind {
             .ok_or_else(|| parts.bad("centres"))?;
         let model = parts.linear(target, describer.width())?;
         Ok(Box::new(ImageFeature {
-            name: config.name.clone(),
-            inputs: config.inputs.clone(),
+            speaker: Speaker::new(config, target),
             view,
             describer,
             model,
-            prior: prior_scores(target),
             seen: None,
         }))
     }
@@ -226,12 +221,10 @@ fn read_settings(config: &ExpertConfig) -> Result<ImageFeatureConfig, ExpertErro
 }
 
 struct ImageFeature {
-    name: String,
-    inputs: Vec<String>,
+    speaker: Speaker,
     view: View,
     describer: Describer,
     model: LinearModel,
-    prior: Vec<f32>,
     /// Features of the rows that it was fitted with, for [`Expert::refit`]; not saved.
     seen: Option<Seen>,
 }
@@ -281,29 +274,21 @@ impl Expert for ImageFeature {
     }
 
     fn speak(&self, dataset: &Arc<Dataset>, rows: &[usize]) -> Result<Vec<Voice>, ExpertError> {
-        let col = column(&self.name, &self.inputs, dataset)?;
-        let present: Vec<bool> = rows
-            .iter()
-            .map(|row| dataset.is_present(col, *row))
-            .collect();
-        let mut scores = Vec::new();
-        // In pieces, so that features of a large set are never all in memory.
-        for rows in rows.chunks(PIECE) {
-            let (_, pictures) = pictures(dataset, col, rows, self.view);
-            let features = Features::Dense(self.describer.describe(&pictures));
-            scores.extend(self.model.scores(&features));
-        }
-        Ok(vec![Voice {
-            name: self.name.clone(),
-            inputs: self.inputs.clone(),
-            scores: spread(&scores, &present, &self.prior),
-            present,
-        }])
+        self.speaker.voice(dataset, rows, |cols, rows| {
+            let mut scores = Vec::new();
+            // In pieces, so that features of a large set are never all in memory.
+            for rows in rows.chunks(PIECE) {
+                let (_, pictures) = pictures(dataset, cols[0], rows, self.view);
+                let features = Features::Dense(self.describer.describe(&pictures));
+                scores.extend(self.model.scores(&features));
+            }
+            Ok(scores)
+        })
     }
 
     fn save(&self) -> Result<Pack, ExpertError> {
         let mut pack = Pack {
-            description: pack::describe(&self.name, &self.view)?,
+            description: pack::describe(&self.speaker.name, &self.view)?,
             ..Pack::default()
         };
         let (centres, mean, factor) = self.describer.parts();
@@ -343,7 +328,7 @@ impl Expert for ImageFeature {
         rows: &[usize],
     ) -> Result<Box<dyn Expert>, ExpertError> {
         let own = read_settings(config)?;
-        let col = column(&self.name, &self.inputs, context.dataset)?;
+        let col = column(&self.speaker.name, &self.speaker.inputs, context.dataset)?;
         let mut train = context.known(rows);
         train.retain(|row| context.dataset.is_present(col, *row));
         let new: Vec<usize> = train
@@ -373,12 +358,10 @@ impl Expert for ImageFeature {
             .model
             .fitted(&Features::Dense(features), aim.goal(), &fit);
         Ok(Box::new(Self {
-            name: self.name.clone(),
-            inputs: self.inputs.clone(),
+            speaker: self.speaker.clone(),
             view: self.view,
             describer: self.describer.clone(),
             model,
-            prior: self.prior.clone(),
             seen: None,
         }))
     }

@@ -27,6 +27,11 @@ pub(crate) fn config(
                 .got(assignment.clone())
                 .expected("KEY=VALUE, such as run.seed=1")
         })?;
+        if key.trim().starts_with("experts.") && !table.contains_key("experts") {
+            return Err(Problem::new(Code::Config, "no expert is configured")
+                .at(format!("--set {}", key.trim()))
+                .help("`multifuse init` prints the experts: give what it prints with --config"));
+        }
         set_by_path(&mut table, key.trim(), value.trim())?;
     }
     let place = file.map_or_else(|| "--set".to_owned(), |path| path.display().to_string());

@@ -45,17 +45,17 @@ fn files_that_hold_no_table_are_refused_with_their_name() {
     for (file, bytes, says) in files {
         write(at, file, bytes);
         for outcome in inspect_and_train(at, file) {
-            outcome.is_refused_with(&[file, says]);
+            outcome.refuses_with(&[file, says]);
         }
     }
     for outcome in inspect_and_train(at, "not_there.csv") {
-        outcome.is_refused_with(&["not_there.csv"]);
+        outcome.refuses_with(&["not_there.csv"]);
     }
-    multifuse(at, "inspect .").is_refused_with(&["expected"]);
+    multifuse(at, "inspect .").refuses_with(&["expected"]);
     let run = shared::binary().folder.join("run");
     for command in ["predict", "evaluate"] {
         let words = format!("{command} {} header.csv", run.display());
-        multifuse(at, &words).is_refused_with(&["header.csv", "no records"]);
+        multifuse(at, &words).refuses_with(&["header.csv", "no records"]);
     }
 }
 
@@ -172,7 +172,7 @@ fn two_columns_of_one_name_are_refused() {
     let text = tables::binary(20).replacen(tables::INPUTS, "words,size,size", 1);
     write(folder.path(), "twice.csv", text);
     for outcome in inspect_and_train(folder.path(), "twice.csv") {
-        outcome.is_refused_with(&["twice.csv", "\"size\"", "help"]);
+        outcome.refuses_with(&["twice.csv", "\"size\"", "help"]);
     }
 }
 
@@ -189,14 +189,14 @@ fn a_target_from_which_nothing_can_be_learned_is_refused() {
     write(at, "none.csv", none);
     let [inspected, trained] = inspect_and_train(at, "one.csv");
     assert!(inspected.succeeds().contains("100.0 %"));
-    trained.is_refused_with(&["\"label\"", "one class, \"sky\"", "at least two", "help"]);
+    trained.refuses_with(&["\"label\"", "one class, \"sky\"", "at least two", "help"]);
     let [inspected, trained] = inspect_and_train(at, "none.csv");
     assert!(inspected.succeeds().contains("no value"));
-    trained.is_refused_with(&["\"label\"", "expected", "help"]);
+    trained.refuses_with(&["\"label\"", "expected", "help"]);
     let same = tables::csv("label", &records, |_| "4.5".to_owned());
     write(at, "same.csv", same);
     let words = "train same.csv --target label --task regression --out run_same";
-    multifuse(at, words).is_refused_with(&["\"label\"", "expected"]);
+    multifuse(at, words).refuses_with(&["\"label\"", "expected"]);
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn a_class_that_only_the_test_table_has_is_counted_not_guessed() {
     let only = tables::csv("label", &tables::drawn(5), |_| "sea".to_owned());
     write(at, "only.csv", only);
     let words = format!("evaluate {} only.csv", run.display());
-    multifuse(at, &words).is_refused_with(&["no record is left to judge", "5 "]);
+    multifuse(at, &words).refuses_with(&["no record is left to judge", "5 "]);
 
     write(at, "train.csv", tables::binary(60));
     let words = "train train.csv --target label --validation test.csv --out run";
@@ -241,7 +241,7 @@ fn columns_without_any_value_are_left_out_and_a_table_of_nothing_else_is_refused
     trained.succeeds();
     let [inspected, trained] = inspect_and_train(at, "none.csv");
     inspected.succeeds();
-    trained.is_refused_with(&["no column can serve as an input", "help"]);
+    trained.refuses_with(&["no column can serve as an input", "help"]);
 }
 
 #[test]
@@ -271,34 +271,34 @@ fn numbers_that_are_not_finite_are_skipped_and_counted() {
         assert!(bad || is_number(p_sky), "{answer}");
     }
     let words = "train table.csv --target label --column size=number --fail-on-bad --out other";
-    multifuse(at, words).is_refused_with(&["table.csv:3", "\"size\"", "inf", "finite number"]);
+    multifuse(at, words).refuses_with(&["table.csv:3", "\"size\"", "inf", "finite number"]);
 }
 
 #[test]
-fn a_target_number_that_is_not_finite_is_refused_with_its_line() {
+fn a_target_number_that_is_not_finite_refuses_with_its_line() {
     let folder = fresh_folder();
     for cell in ["inf", "-1e400", "a lot"] {
         let text = tables::with_cell(&tables::regression(40), 8, 3, cell);
         write(folder.path(), "table.csv", text);
         let words = "train table.csv --target price --task regression --out run";
-        multifuse(folder.path(), words).is_refused_with(&["table.csv:10", "\"price\"", cell]);
+        multifuse(folder.path(), words).refuses_with(&["table.csv:10", "\"price\"", cell]);
     }
 }
 
 #[test]
-fn a_column_that_does_not_exist_is_refused_with_the_nearest_name() {
+fn a_column_that_does_not_exist_refuses_with_the_nearest_name() {
     let at = &shared::binary().folder;
     for command in ["inspect", "train", "plan", "init"] {
         let words = format!("{command} table.csv --target lable");
-        multifuse(at, &words).is_refused_with(&["\"lable\"", "\"label\""]);
+        multifuse(at, &words).refuses_with(&["\"lable\"", "\"label\""]);
     }
     multifuse(at, "train table.csv --target label --inputs word")
-        .is_refused_with(&["no column \"word\"", "did you mean \"words\"?"]);
+        .refuses_with(&["no column \"word\"", "did you mean \"words\"?"]);
     multifuse(at, "evaluate run table.csv --drop siz")
-        .is_refused_with(&["no input column \"siz\"", "did you mean \"size\"?"]);
+        .refuses_with(&["no input column \"siz\"", "did you mean \"size\"?"]);
     for option in ["--group-by knd", "--time-by knd", "--column knd=text"] {
         let words = format!("train table.csv --target label {option} --out unused");
-        multifuse(at, &words).is_refused_with(&["\"knd\"", "kind"]);
+        multifuse(at, &words).refuses_with(&["\"knd\"", "kind"]);
         assert!(!at.join("unused").exists(), "{option}");
     }
 }
@@ -310,10 +310,22 @@ fn a_table_without_the_target_or_without_any_input_is_refused() {
     let run = shared::binary().folder.join("run");
     write(at, "price.csv", tables::regression(10));
     let words = format!("evaluate {} price.csv", run.display());
-    multifuse(at, &words).is_refused_with(&["\"label\"", "price"]);
+    multifuse(at, &words).refuses_with(&["\"label\"", "price"]);
     write(at, "other.csv", "a,b\n1,2\n3,4\n");
     let words = format!("predict {} other.csv", run.display());
-    multifuse(at, &words).is_refused_with(&["a, b", "words, size, kind"]);
+    multifuse(at, &words).refuses_with(&["a, b", "words, size, kind"]);
+}
+
+#[test]
+fn a_table_of_which_no_record_can_be_read_refuses_with_the_reasons() {
+    let folder = fresh_folder();
+    let at = folder.path();
+    write(at, "table.csv", tables::binary(30));
+    for modality in ["image", "date", "number"] {
+        let words = format!("train table.csv --target label --column words={modality} --out run");
+        let told = multifuse(at, &words).refuses_with(&["no record can be read", "30 "]);
+        assert!(told.contains("table.csv:2, column \"words\""), "{told}");
+    }
 }
 
 #[test]
@@ -323,7 +335,7 @@ fn too_few_records_to_split_are_refused() {
         write(folder.path(), "few.csv", tables::binary(num));
         let outcome = multifuse(folder.path(), "train few.csv --target label --out run");
         if outcome.code != Some(0) {
-            outcome.is_refused_with(&["error"]);
+            outcome.refuses_with(&["error"]);
         }
     }
 }

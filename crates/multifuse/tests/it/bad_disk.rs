@@ -12,16 +12,16 @@ use crate::{
 };
 
 #[test]
-fn a_folder_that_cannot_be_made_is_refused_with_its_path() {
+fn a_folder_that_cannot_be_made_refuses_with_its_path() {
     let at = &shared::binary().folder;
     multifuse(at, "train table.csv --target label --out table.csv/run")
-        .is_refused_with(&["table.csv/run", "help"]);
-    multifuse(at, "sample posts table.csv/data --records 40").is_refused_with(&["table.csv/data"]);
-    multifuse(at, "demo --out table.csv/demo").is_refused_with(&["table.csv/demo"]);
+        .refuses_with(&["table.csv/run", "help"]);
+    multifuse(at, "sample posts table.csv/data --records 40").refuses_with(&["table.csv/data"]);
+    multifuse(at, "demo --out table.csv/demo").refuses_with(&["table.csv/demo"]);
     multifuse(at, "predict run table.csv --out table.csv/answers.csv")
-        .is_refused_with(&["table.csv/answers.csv", "help"]);
+        .refuses_with(&["table.csv/answers.csv", "help"]);
     multifuse(at, "predict run table.csv --out nowhere/answers.csv")
-        .is_refused_with(&["nowhere/answers.csv", "help"]);
+        .refuses_with(&["nowhere/answers.csv", "help"]);
 }
 
 #[test]
@@ -29,7 +29,9 @@ fn a_folder_in_use_is_not_written_over() {
     let at = &shared::binary().folder;
     let before = fs::read(at.join("run/config.toml")).unwrap();
     multifuse(at, "train table.csv --target label --seed 9 --out run")
-        .is_refused_with(&["run", "in use", "--resume"]);
+        .refuses_with(&["run", "in use", "--resume"]);
+    multifuse(at, "train table.csv --seed 9 --out run --resume")
+        .refuses_with(&["the run is finished", "help"]);
     assert_eq!(fs::read(at.join("run/config.toml")).unwrap(), before);
 }
 
@@ -42,7 +44,7 @@ fn a_run_that_failed_leaves_its_folder_free() {
         "one.csv",
         tables::csv("label", &tables::drawn(30), |_| "sky".to_owned()),
     );
-    multifuse(at, "train one.csv --target label --out run").is_refused_with(&["one class"]);
+    multifuse(at, "train one.csv --target label --out run").refuses_with(&["one class"]);
     assert!(!at.join("run").exists());
     write(at, "two.csv", tables::binary(30));
     multifuse(at, "train two.csv --target label --out run").succeeds();
@@ -112,12 +114,12 @@ fn a_write_that_fails_half_way_is_told_and_leaves_nothing_half_written() {
         1,
         &format!("predict run table.csv --out {}", out.display()),
     );
-    outcome.is_refused_with(&["answers.csv", "help"]);
+    outcome.refuses_with(&["answers.csv", "help"]);
     assert!(!out.exists());
 
     let run = folder.path().join("run");
     let train = format!("train table.csv --target label --out {}", run.display());
-    let told = limited(at, 8, &train).is_refused_with(&["cannot be written"]);
+    let told = limited(at, 8, &train).refuses_with(&["cannot be written"]);
     assert!(!run.join("artifact/manifest.json").exists(), "{told}");
     multifuse(at, &train).succeeds();
 }
@@ -143,7 +145,7 @@ fn a_full_disk_is_told() {
     };
     write(folder.path(), "table.csv", tables::binary(60));
     let train = "train table.csv --target label --out disk/run";
-    multifuse(folder.path(), train).is_refused_with(&["disk/run", "help"]);
+    multifuse(folder.path(), train).refuses_with(&["disk/run", "help"]);
     let run = shared::binary().folder.join("run");
     let words = format!(
         "predict {} table.csv --out disk/answers.jsonl",
@@ -152,7 +154,7 @@ fn a_full_disk_is_told() {
     let filler = vec![0_u8; 64 << 10];
     // Whatever is left of the disk goes.
     let _ = fs::write(disk.join("filler"), filler);
-    multifuse(folder.path(), &words).is_refused_with(&["answers.jsonl", "No space left"]);
+    multifuse(folder.path(), &words).refuses_with(&["answers.jsonl", "No space left"]);
 }
 
 /// A disk of 16 KiB in memory, gone when the test ends.
@@ -191,11 +193,11 @@ fn a_model_with_one_byte_changed_or_a_file_gone_is_refused() {
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         fs::write(&path, &bytes).unwrap();
-        multifuse(&shared::binary().folder, &predict).is_refused_with(&[&name]);
+        multifuse(&shared::binary().folder, &predict).refuses_with(&[&name]);
         fs::write(&path, &bytes[..middle]).unwrap();
-        multifuse(&shared::binary().folder, &predict).is_refused_with(&[&name]);
+        multifuse(&shared::binary().folder, &predict).refuses_with(&[&name]);
         fs::remove_file(&path).unwrap();
-        let told = multifuse(&shared::binary().folder, &predict).is_refused_with(&["error"]);
+        let told = multifuse(&shared::binary().folder, &predict).refuses_with(&["error"]);
         assert!(
             told.contains(&name) || told.contains("holds no trained model"),
             "{told}"
@@ -207,7 +209,7 @@ fn a_model_with_one_byte_changed_or_a_file_gone_is_refused() {
         "evaluate no_run table.csv",
         "report no_run",
     ] {
-        multifuse(at, words).is_refused_with(&["no_run", "help"]);
+        multifuse(at, words).refuses_with(&["no_run", "help"]);
     }
 }
 

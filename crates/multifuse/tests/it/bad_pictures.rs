@@ -84,7 +84,7 @@ fn the_first_bad_picture_ends_a_run_that_asks_for_it() {
         at,
         "train train.csv --config run.toml --fail-on-bad --out run",
     )
-    .is_refused_with(&[&place, "\"image\"", picture, "help"]);
+    .refuses_with(&[&place, "\"image\"", picture, "help"]);
     let again = multifuse(at, "train train.csv --config run.toml --out run");
     again.succeeds();
 }

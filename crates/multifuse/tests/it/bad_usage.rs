@@ -23,7 +23,7 @@ fn a_slip_in_a_name_is_answered_with_the_nearest_one() {
         ("sample post unused".to_owned(), "posts"),
     ];
     for (words, near) in slips {
-        multifuse(at, &words).is_refused_with(&[near]);
+        multifuse(at, &words).refuses_with(&[near]);
     }
     assert!(!at.join("unused").exists(), "nothing was begun");
 }
@@ -56,6 +56,10 @@ fn values_out_of_range_are_refused_with_the_range() {
         (format!("{train} --set run.seed"), "KEY=VALUE"),
         (format!("{train} --set run.seed=x"), "u64"),
         (format!("{train} --set .=1"), "dotted key"),
+        (
+            format!("{train} --set experts.0.trainer.epochs=2"),
+            "--config",
+        ),
         (format!("{train} --column size"), "COLUMN=MODALITY"),
         (format!("{train} --inputs label"), "both target and input"),
         (format!("{train} --inputs words,words"), "twice"),
@@ -73,7 +77,7 @@ fn values_out_of_range_are_refused_with_the_range() {
         (format!("{predict} --out answers"), ".parquet"),
     ];
     for (words, says) in cases {
-        multifuse(at, &words).is_refused_with(&[says]);
+        multifuse(at, &words).refuses_with(&[says]);
     }
     assert!(!at.join("unused").exists(), "nothing was begun");
 }
@@ -90,85 +94,79 @@ fn missing_arguments_are_named() {
         ("inspect table.csv more", "more"),
     ];
     for (words, says) in cases {
-        multifuse(at, words).is_refused_with(&[says]);
+        multifuse(at, words).refuses_with(&[says]);
     }
     // Who types nothing but the name wants to know what there is.
     let told = multifuse(at, "").exits_with(2).stderr;
     assert!(told.contains("Usage: multifuse"), "{told}");
 }
 
+/// A configuration up to its experts: three lines.
+const HEAD: &str = "[data]\ntarget = \"label\"\n\n";
+/// One network.
+const NETWORK: &str = "[[experts]]\nkind = \"network\"\nname = \"a\"\ninputs = [\"words\"]\n";
+
 #[test]
 fn a_broken_configuration_is_refused_with_file_and_line() {
+    are_refused(&[
+        (format!("{HEAD}[run\n"), "run.toml, line 4"),
+        (format!("{HEAD}[run]\nseed = \n"), "run.toml, line 5"),
+        (format!("{HEAD}[run]\nseed = \"x\"\n"), "run.toml, line 5"),
+        (format!("{HEAD}[run]\nsede = 1\n"), "run.toml, line 5"),
+        (format!("{HEAD}[dta]\n"), "`dta`"),
+        (format!("{HEAD}[columns]\nsize = \"numbr\"\n"), "numbr"),
+        (format!("{HEAD}[[experts]]\nname = \"a\"\n"), "`kind`"),
+    ]);
     let folder = fresh_folder();
     let at = folder.path();
     write(at, "table.csv", tables::binary(30));
-    let head = "[data]\ntarget = \"label\"\n\n";
-    let network = "[[experts]]\nkind = \"network\"\nname = \"a\"\ninputs = [\"words\"]\n";
-    let cases = [
-        (format!("{head}[run\n"), "run.toml, line 4"),
-        (format!("{head}[run]\nseed = \n"), "run.toml, line 5"),
-        (format!("{head}[run]\nseed = \"x\"\n"), "run.toml, line 5"),
-        (format!("{head}[run]\nsede = 1\n"), "run.toml, line 5"),
-        (format!("{head}[dta]\n"), "`dta`"),
-        (format!("{head}[columns]\nsize = \"numbr\"\n"), "numbr"),
-        (format!("{head}[[experts]]\nname = \"a\"\n"), "`kind`"),
+    write(at, "run.toml", [0xff, 0xfe, 0x00]);
+    multifuse(at, "train table.csv --config run.toml").refuses_with(&["run.toml"]);
+    multifuse(at, "train table.csv --config not_there.toml")
+        .refuses_with(&["not_there.toml", "multifuse init"]);
+    write(at, "no_table.toml", HEAD);
+    multifuse(at, "plan no_table.toml").refuses_with(&["names no table", "help"]);
+}
+
+#[test]
+fn a_slip_in_an_expert_is_refused_with_what_would_be_right() {
+    let with = |from: &str, to: &str| format!("{HEAD}{}", NETWORK.replace(from, to));
+    let and = |more: &str| format!("{HEAD}{NETWORK}{more}\n");
+    are_refused(&[
+        (with("network", "netwrk"), "closest \"network\""),
+        (with("words", "wrds"), "closest \"words\""),
+        (with("\"a\"", "\"../a\""), "../a"),
+        (with("\"a\"", "\"\""), "not a name"),
+        (and("fuson = 1"), "fusion"),
+        (and("embed_dim = 0"), "1 to"),
+        (and("embed_dim = 1000000000"), "1 to"),
         (
-            format!("{head}{}", network.replace("network", "netwrk")),
-            "closest \"network\"",
-        ),
-        (
-            format!("{head}{}", network.replace("words", "wrds")),
-            "closest \"words\"",
-        ),
-        (
-            format!("{head}{}", network.replace("\"a\"", "\"../a\"")),
-            "../a",
-        ),
-        (
-            format!("{head}{}", network.replace("\"a\"", "\"\"")),
-            "not a name",
-        ),
-        (format!("{head}{network}fuson = 1\n"), "fusion"),
-        (
-            format!("{head}{network}[experts.encoders.words]\ntype = \"text_ngrm\"\n"),
+            and("[experts.encoders.words]\ntype = \"text_ngrm\""),
             "text_ngram",
         ),
         (
-            format!("{head}{network}[experts.encoders.words]\ntype = \"image_conv\"\n"),
+            and("[experts.encoders.words]\ntype = \"image_conv\""),
             "image_conv",
         ),
-        (
-            format!("{head}{network}[experts.fusion]\ntype = \"gatd\"\n"),
-            "gated",
-        ),
-        (
-            format!("{head}{network}[experts.trainer]\nepochs = \"x\"\n"),
-            "epochs",
-        ),
-        (format!("{head}{network}[experts.trainer]\nlr = -1\n"), "lr"),
-        (
-            format!("{head}{network}[experts.trainer]\nlr = nan\n"),
-            "lr",
-        ),
-        (
-            format!("{head}{network}[experts.trainer]\nbatch_size = 0\n"),
-            "batch_size",
-        ),
-        (format!("{head}{network}{network}"), "two experts"),
-    ];
+        (and("[experts.fusion]\ntype = \"gatd\""), "gated"),
+        (and("[experts.trainer]\nepochs = \"x\""), "epochs"),
+        (and("[experts.trainer]\nlr = -1"), "lr"),
+        (and("[experts.trainer]\nlr = nan"), "lr"),
+        (and("[experts.trainer]\nbatch_size = 0"), "batch_size"),
+        (and(NETWORK), "two experts"),
+    ]);
+}
+
+/// Trains by each text, which is refused with its words before anything is written.
+fn are_refused(cases: &[(String, &str)]) {
+    let folder = fresh_folder();
+    let at = folder.path();
+    write(at, "table.csv", tables::binary(30));
     for (text, says) in cases {
-        write(at, "run.toml", &text);
-        let words = "train table.csv --config run.toml --out run";
-        let told = multifuse(at, words).is_refused_with(&[says]);
-        assert!(!told.contains("internal"), "{text}\n{told}");
+        write(at, "run.toml", text);
+        multifuse(at, "train table.csv --config run.toml --out run").refuses_with(&[says]);
         assert!(!at.join("run").exists(), "{text}");
     }
-    write(at, "run.toml", [0xff, 0xfe, 0x00]);
-    multifuse(at, "train table.csv --config run.toml").is_refused_with(&["run.toml"]);
-    multifuse(at, "train table.csv --config not_there.toml")
-        .is_refused_with(&["not_there.toml", "multifuse init"]);
-    write(at, "no_table.toml", head);
-    multifuse(at, "plan no_table.toml").is_refused_with(&["names no table", "help"]);
 }
 
 #[test]
@@ -179,7 +177,7 @@ fn several_faults_are_told_at_once() {
     let config = "[data]\ntarget = \"label\"\n[[experts]]\nkind = \"network\"\nname = \"a\"\ninputs = [\"words\"]\n\
                   [experts.trainer]\nlr = -1\nbatch_size = 0\n";
     write(at, "run.toml", config);
-    multifuse(at, "train table.csv --config run.toml").is_refused_with(&[
+    multifuse(at, "train table.csv --config run.toml").refuses_with(&[
         "2 problems",
         "lr",
         "batch_size",

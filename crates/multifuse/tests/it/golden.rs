@@ -55,7 +55,7 @@ fn errors_are_as_reviewed() {
     let texts: Vec<String> = commands
         .iter()
         .map(|words| {
-            let said = multifuse(at, &format!("{words} --quiet")).is_refused_with(&[]);
+            let said = multifuse(at, &format!("{words} --quiet")).refuses_with(&[]);
             format!("$ multifuse {words}\n{said}")
         })
         .collect();

@@ -49,8 +49,8 @@ fn an_interrupted_run_says_how_to_go_on_and_ends_where_it_would_have() {
     let done = num_epochs(&log);
     assert!(done < EPOCHS, "the signal came after all {done} epochs");
     assert!(!at.join("cut/artifact").exists());
-    multifuse(at, "predict cut table.csv").is_refused_with(&["holds no trained model"]);
-    multifuse(at, "train table.csv --config run.toml --out cut").is_refused_with(&["--resume"]);
+    multifuse(at, "predict cut table.csv").refuses_with(&["holds no trained model"]);
+    multifuse(at, "train table.csv --config run.toml --out cut").refuses_with(&["--resume"]);
 
     multifuse(at, "train table.csv --out cut --resume").succeeds();
     assert_eq!(num_epochs(&log), EPOCHS, "each epoch is logged once");

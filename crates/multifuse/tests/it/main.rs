@@ -2,6 +2,11 @@
 //!
 //! `UPDATE_GOLDEN=1` rewrites the reviewed texts in `tests/golden`.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests: a failing one should stop the test"
+)]
+
 mod answers;
 mod bad_data;
 mod bad_disk;

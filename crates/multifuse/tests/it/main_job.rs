@@ -1,6 +1,6 @@
 //! sample -> inspect -> init -> plan -> train -> evaluate -> predict -> report, and the commands beside it.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use multifuse::Table;
 use serde_json::Value;
@@ -18,6 +18,49 @@ const SMALL: &str =
 fn posts_go_all_the_way_from_sample_to_report() {
     let folder = fresh_folder();
     let at = folder.path();
+    let num_test = samples_inspects_and_plans(at);
+
+    let train = format!("train posts/train.csv --config run.toml {SMALL} --out run");
+    let summary = multifuse(at, &train).succeeds();
+    assert!(summary.contains("this model"), "{summary}");
+    assert!(summary.contains("the most frequent answer"), "{summary}");
+    assert!(summary.contains("run/report.html"), "{summary}");
+    for file in [
+        "config.toml",
+        "plan.json",
+        "metrics.json",
+        "report.html",
+        "report.md",
+    ] {
+        assert!(at.join("run").join(file).is_file(), "{file}");
+    }
+
+    let judged = multifuse(at, "evaluate run posts/test.csv --json").json();
+    assert_eq!(judged["num_records"], num_test);
+    let answers = multifuse(at, "predict run posts/test.csv").succeeds();
+    let head = "id,prediction,probability,p_city,";
+    assert!(answers.starts_with(head), "{answers}");
+    let table = fs::read_to_string(at.join("posts/test.csv")).unwrap();
+    let id = |text: &str| {
+        text.lines()
+            .nth(1)
+            .unwrap()
+            .split(',')
+            .next()
+            .map(str::to_owned)
+    };
+    assert_eq!(id(&answers), id(&table));
+
+    fs::remove_file(at.join("run/report.html")).unwrap();
+    multifuse(at, "report run").succeeds();
+    let report = fs::read_to_string(at.join("run/report.html")).unwrap();
+    assert!(report.contains("posts") && report.contains("</html>"));
+    let outside = ["src=\"http", "href=\"http", "url(http", "@import"];
+    assert!(outside.iter().all(|link| !report.contains(link)));
+}
+
+/// Everything before training; gives the number of test records.
+fn samples_inspects_and_plans(at: &Path) -> Value {
     let said = multifuse(at, "sample posts posts --records 60 --json").json();
     assert_eq!(said["num_train"], 60);
     let truth: Value = read_json(&at.join("posts/truth.json"));
@@ -58,39 +101,7 @@ fn posts_go_all_the_way_from_sample_to_report() {
         plan,
         "the configuration knows its table"
     );
-
-    let train = format!("train posts/train.csv --config run.toml {SMALL} --out run");
-    let summary = multifuse(at, &train).succeeds();
-    assert!(summary.contains("this model"), "{summary}");
-    assert!(summary.contains("the most frequent answer"), "{summary}");
-    assert!(summary.contains("run/report.html"), "{summary}");
-    for file in [
-        "config.toml",
-        "plan.json",
-        "metrics.json",
-        "report.html",
-        "report.md",
-    ] {
-        assert!(at.join("run").join(file).is_file(), "{file}");
-    }
-
-    let judged = multifuse(at, "evaluate run posts/test.csv --json").json();
-    assert_eq!(judged["num_records"], said["num_test"]);
-    let answers = multifuse(at, "predict run posts/test.csv").succeeds();
-    assert!(
-        answers.starts_with("id,prediction,probability,p_city,"),
-        "{answers}"
-    );
-    let first_id = fs::read_to_string(at.join("posts/test.csv")).unwrap();
-    let first_id = first_id.lines().nth(1).unwrap().split(',').next().unwrap();
-    assert!(answers.lines().nth(1).unwrap().starts_with(first_id));
-
-    fs::remove_file(at.join("run/report.html")).unwrap();
-    multifuse(at, "report run").succeeds();
-    let report = fs::read_to_string(at.join("run/report.html")).unwrap();
-    assert!(report.contains("posts") && report.contains("</html>"));
-    let outside = ["src=\"http", "href=\"http", "url(http", "@import"];
-    assert!(outside.iter().all(|link| !report.contains(link)));
+    said["num_test"].clone()
 }
 
 #[test]
@@ -208,7 +219,7 @@ fn a_generated_set_is_the_same_for_the_same_seed_and_another_for_another() {
     assert_eq!(num, 40);
 }
 
-fn read_json(path: &std::path::Path) -> Value {
+fn read_json(path: &Path) -> Value {
     let text = fs::read_to_string(path).unwrap();
     serde_json::from_str(&text).unwrap()
 }

@@ -97,7 +97,7 @@ impl Outcome {
 
     /// Insists on exit code 2, nothing on standard output, and an error that says all of `parts`.
     #[track_caller]
-    pub(crate) fn is_refused_with(self, parts: &[&str]) -> String {
+    pub(crate) fn refuses_with(self, parts: &[&str]) -> String {
         let outcome = self.exits_with(2);
         assert!(outcome.stdout.is_empty(), "{}", outcome.told());
         let is_error = outcome
