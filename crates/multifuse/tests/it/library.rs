@@ -1,11 +1,17 @@
 //! The library as its documentation shows it.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use multifuse::{Answer, Predictor, Run, Table, Task, Trainer, record, secs};
 
+use train::{Event, Observer};
+
 use crate::{
     program::{fresh_folder, write},
+    same_result::assert_same_tensors,
     shared, tables,
 };
 
@@ -102,4 +108,54 @@ fn what_cannot_be_used_is_a_problem_not_a_panic() {
         .unwrap();
     assert!(problem.to_string().contains("label"), "{problem}");
     assert!(!at.join("run").exists());
+}
+
+/// Asks a run to stop when one of its parts begins.
+struct StopsAt {
+    part: String,
+    flag: Arc<AtomicBool>,
+}
+
+impl Observer for StopsAt {
+    fn event(&self, event: &Event) {
+        if matches!(event, Event::PartStarted { name, .. } if *name == self.part) {
+            self.flag.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_stopped_in_any_part_is_gone_on_with() -> Result<(), multifuse::Problem> {
+    let folder = fresh_folder();
+    let at = folder.path();
+    let table = Table::open(write(at, "table.csv", tables::binary(60)))?;
+    Trainer::new("label").out(at.join("whole")).fit(&table)?;
+    for (number, part) in ["words", "table", "words on all records"]
+        .iter()
+        .enumerate()
+    {
+        let run = at.join(number.to_string());
+        let flag = Arc::<AtomicBool>::default();
+        let observer = StopsAt {
+            part: (*part).to_owned(),
+            flag: Arc::clone(&flag),
+        };
+        let stopped = Trainer::new("label")
+            .out(&run)
+            .stop_flag(flag)
+            .observer(&observer)
+            .fit(&table)
+            .err();
+        let problem = stopped
+            .unwrap_or_else(|| panic!("{part}: ran to its end"))
+            .terminal();
+        assert!(
+            problem.contains("interrupted") && problem.contains("--resume"),
+            "{problem}"
+        );
+        assert!(!run.join("artifact").exists(), "{part}");
+        Trainer::new("label").out(&run).resume().fit(&table)?;
+        assert_same_tensors(&run, &at.join("whole"));
+    }
+    Ok(())
 }
