@@ -17,6 +17,8 @@ pub struct Situation<'a> {
     pub num_records: usize,
     /// Median of the longer side of the pictures of the image columns, in pixels; 0 if there are none.
     pub picture_px: usize,
+    /// Whether a time limit is set, within which a second network may be trained.
+    pub has_time_limit: bool,
 }
 
 /// The experts for a situation, cheapest first.
@@ -45,6 +47,9 @@ pub fn recipe(situation: &Situation<'_>) -> Vec<ExpertConfig> {
     }
     if wants_network(situation) {
         experts.push(joint(situation));
+        if situation.has_time_limit {
+            experts.push(second(situation));
+        }
     }
     experts
 }
@@ -115,6 +120,16 @@ fn joint(situation: &Situation<'_>) -> ExpertConfig {
     expert("network", &name, &columns, settings)
 }
 
+/// The same network from other first weights: two of them err less than one, where there is time for both.
+fn second(situation: &Situation<'_>) -> ExpertConfig {
+    let mut expert = joint(situation);
+    expert.name.push_str("_2");
+    expert
+        .settings
+        .insert("optional".to_owned(), toml::Value::Boolean(true));
+    expert
+}
+
 /// Pictures of at least so many pixels are taken for photos, smaller ones for drawings and icons.
 const PHOTO_PX: usize = 128;
 
@@ -147,6 +162,7 @@ mod tests {
             task,
             num_records,
             picture_px: 64,
+            has_time_limit: false,
         };
         recipe(&situation)
             .into_iter()
@@ -187,6 +203,7 @@ mod tests {
                 task: Task::Class,
                 num_records: 900,
                 picture_px,
+                has_time_limit: false,
             };
             let network = recipe(&situation).pop().unwrap();
             let trainer = network.settings.get("trainer").cloned();

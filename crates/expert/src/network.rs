@@ -27,6 +27,8 @@ pub(crate) struct NetworkKind;
 struct Parsed {
     network: NetworkConfig,
     trainer: TrainerConfig,
+    /// Whether it is left out where a time limit leaves too little for all its epochs; otherwise epochs are cut.
+    optional: bool,
 }
 
 /// A trained network with what was fitted for its inputs.
@@ -72,10 +74,21 @@ impl Parsed {
             }
             None => TrainerConfig::default(),
         };
+        let optional = match settings.remove("optional") {
+            None => false,
+            Some(toml::Value::Boolean(optional)) => optional,
+            Some(other) => {
+                let problem =
+                    Problem::new(schema::Code::Config, "wrong kind of value").at("optional");
+                return Err(wrong(vec![
+                    problem.expected("true or false").got(other.to_string()),
+                ]));
+            }
+        };
         let known: Vec<&str> = NetworkConfig::KEYS
             .iter()
             .copied()
-            .chain(["trainer"])
+            .chain(["trainer", "optional"])
             .collect();
         let unknown: Vec<Problem> = settings
             .keys()
@@ -85,7 +98,11 @@ impl Parsed {
             })
             .collect();
         if unknown.is_empty() {
-            Ok(Self { network, trainer })
+            Ok(Self {
+                network,
+                trainer,
+                optional,
+            })
         } else {
             Err(wrong(unknown))
         }
@@ -99,6 +116,7 @@ impl Parsed {
         let mut settings = Settings::try_from(&self.network).map_err(wrong)?;
         let trainer = Settings::try_from(&self.trainer).map_err(wrong)?;
         settings.insert("trainer".to_owned(), toml::Value::Table(trainer));
+        settings.insert("optional".to_owned(), toml::Value::Boolean(self.optional));
         Ok(settings)
     }
 }
@@ -116,8 +134,9 @@ impl Kind for NetworkKind {
         let parsed = Parsed {
             network: NetworkConfig::default(),
             trainer: TrainerConfig::default(),
+            optional: false,
         };
-        // Both are plain numbers, names and tables, which TOML can hold.
+        // All are plain numbers, names and tables, which TOML can hold.
         parsed.settings(self.name()).unwrap_or_default()
     }
 
@@ -148,7 +167,7 @@ impl Kind for NetworkKind {
             network: parsed
                 .network
                 .complete(&own_columns(config, columns), task)?,
-            trainer: parsed.trainer,
+            ..parsed
         };
         Ok(ExpertConfig {
             settings: complete.settings(&config.name)?,
@@ -205,7 +224,12 @@ impl Kind for NetworkKind {
         let measured = context.control.remaining_secs().unwrap_or(left);
         let budget = (measured - reserve_secs) * SHARE_FOR_EPOCHS;
         let affordable = budget / (step_secs * steps_per_epoch as f64).max(1e-9);
-        if affordable < 1.0 {
+        let fewest = if parsed.optional {
+            parsed.trainer.epochs as f64
+        } else {
+            1.0
+        };
+        if affordable < fewest {
             return Ok(None);
         }
         parsed.trainer.epochs = parsed.trainer.epochs.min(affordable as usize);
