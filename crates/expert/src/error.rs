@@ -169,7 +169,7 @@ impl From<ExpertError> for Problem {
                 Self::new(Code::Artifact, what.clone()).got(source.to_string())
             }
             ExpertError::NotFinite { .. } => Self::new(Code::Data, what)
-                .help("look for extreme numbers with `multifuse inspect`"),
+                .help("lower its trainer.lr, or look for extreme numbers with `multifuse inspect`"),
             ExpertError::VoiceLength { .. } => Self::new(Code::Internal, what),
             ExpertError::Write { ref source, .. } => Self::new(Code::Data, what.clone())
                 .got(source.to_string())

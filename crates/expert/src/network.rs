@@ -285,6 +285,16 @@ impl Kind for NetworkKind {
             StoppedBy::Deadline => parsed.trainer.stop_after_steps = Some(result.steps_run),
             StoppedBy::Finished | StoppedBy::EarlyStop => {}
         }
+        let has_diverged = job
+            .network
+            .parameters
+            .iter()
+            .any(|(_, _, _, value)| !value.is_finite());
+        if has_diverged {
+            return Err(ExpertError::NotFinite {
+                expert: config.name.clone(),
+            });
+        }
         let trained = ExpertConfig {
             settings: parsed.settings(&config.name)?,
             ..config.clone()

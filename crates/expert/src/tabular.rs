@@ -60,7 +60,7 @@ impl Scaling {
             value
         };
         // Far outside what training saw, a model can only guess: keep it from shouting.
-        ((value - self.mean) / self.deviation).clamp(-10.0, 10.0)
+        (value / self.deviation - self.mean / self.deviation).clamp(-10.0, 10.0)
     }
 
     /// Bin of the number from 1; 0 is missing.
@@ -247,7 +247,7 @@ fn fit_scaling(numbers: &[f64]) -> Option<Scaling> {
     let mut edges: Vec<f64> = (1..NUM_BINS)
         .map(|bin| {
             let place = bin * (sorted.len() - 1) / NUM_BINS;
-            0.5 * (sorted[place] + sorted[place + 1])
+            0.5 * sorted[place] + 0.5 * sorted[place + 1]
         })
         .collect();
     edges.dedup();
@@ -260,17 +260,26 @@ fn fit_scaling(numbers: &[f64]) -> Option<Scaling> {
     })
 }
 
-/// Mean, deviation and skewness.
+/// Mean, deviation and skewness; finite for every finite input.
 fn moments(values: &[f64]) -> (f64, f64, f64) {
     let count = values.len().max(1) as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let power = |p: i32| values.iter().map(|v| (v - mean).powi(p)).sum::<f64>() / count;
+    // Divided by the largest first, so that no power of a large number overflows.
+    let unit = values
+        .iter()
+        .map(|value| value.abs())
+        .fold(0.0, f64::max)
+        .max(f64::MIN_POSITIVE);
+    let mean = values.iter().map(|value| value / unit).sum::<f64>() / count;
+    let power = |p: i32| {
+        values
+            .iter()
+            .map(|v| (v / unit - mean).powi(p))
+            .sum::<f64>()
+            / count
+    };
     let deviation = power(2).sqrt();
-    (
-        mean,
-        deviation,
-        power(3) / deviation.powi(3).max(f64::MIN_POSITIVE),
-    )
+    let skewness = power(3) / deviation.powi(3).max(f64::MIN_POSITIVE);
+    (mean * unit, (deviation * unit).min(f64::MAX), skewness)
 }
 
 /// Levels of a category, or of whole numbers that repeat like names do.

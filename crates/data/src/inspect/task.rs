@@ -106,22 +106,30 @@ impl Labels {
         if distinct <= 2 {
             return (Task::Binary, format!("{distinct} distinct values"));
         }
-        let numbers: Option<Vec<f64>> = self
+        let numbers: Vec<f64> = self
             .counts
             .keys()
-            .map(|label| parse_number(label))
+            .filter_map(|label| parse_number(label))
             .collect();
-        match numbers {
-            None => (Task::Class, format!("{distinct} distinct names")),
-            Some(numbers)
-                if distinct <= MOST_NUMBER_CLASSES
-                    && num_known >= 5 * distinct
-                    && numbers.iter().all(|number| number.fract() == 0.0) =>
-            {
-                (Task::Class, format!("{distinct} distinct whole numbers"))
-            }
-            Some(_) => (Task::Regression, format!("{distinct} distinct numbers")),
+        let num_others = distinct - numbers.len();
+        let is_few_codes = distinct <= MOST_NUMBER_CLASSES
+            && num_known >= 5 * distinct
+            && numbers.iter().all(|number| number.fract() == 0.0);
+        if num_others == 0 && is_few_codes {
+            return (Task::Class, format!("{distinct} distinct whole numbers"));
         }
+        if num_others == 0 {
+            return (Task::Regression, format!("{distinct} distinct numbers"));
+        }
+        // A slip among hundreds of numbers does not make names of them.
+        if numbers.len() > MOST_NUMBER_CLASSES && num_others * 20 <= distinct {
+            let why = format!(
+                "{} distinct numbers, and {num_others} that are none",
+                numbers.len()
+            );
+            return (Task::Regression, why);
+        }
+        (Task::Class, format!("{distinct} distinct names"))
     }
 
     fn balance(self, table: &Table, col: usize, task: Task) -> Vec<Balance> {

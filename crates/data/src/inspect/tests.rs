@@ -294,3 +294,25 @@ fn a_target_or_override_that_is_not_there_gets_the_closest_name() {
     let chosen = BTreeMap::from([("age".to_owned(), Modality::Number)]);
     assert!(inspect(&table, None, &chosen).is_err());
 }
+
+#[test]
+fn one_slip_among_numbers_does_not_make_classes_of_them() {
+    let price = |row: usize| {
+        if row == 7 {
+            "x".to_owned()
+        } else {
+            format!("{}", 1000 + 7 * row)
+        }
+    };
+    let table = table(100, |row| {
+        Record::new()
+            .with("price", price(row))
+            .with("size", row as f64)
+    });
+    let inspection = look(&table, "price");
+    assert_eq!(inspection.task, Some(Task::Regression));
+    assert_eq!(
+        inspection.task_why,
+        "99 distinct numbers, and 1 that are none"
+    );
+}
