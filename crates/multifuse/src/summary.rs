@@ -1,18 +1,20 @@
 //! From what training found to what reports show: metrics, baselines, what mattered, the worst mistakes.
 
+mod mistakes;
+
 use std::{path::Path, time::Instant};
 
 use data::Truth;
 use expert::{Combined, EnsembleFit, Judged, Voice};
 use metrics::EvaluateOptions;
 use report::{
-    Baseline, BaselineKind, EpochPoint, FusionTest, Judgement, LearningCurve, LeftOut, Mistake,
-    PlanPart, PresenceGroup, RunSummary, Thumbnail, Timing, VoiceSummary, Worth,
+    Baseline, BaselineKind, EpochPoint, FusionTest, Judgement, LearningCurve, LeftOut, PlanPart,
+    PresenceGroup, RunSummary, Timing, VoiceSummary, Worth,
 };
-use schema::{Answer, Column, FittedTarget, Modality, Problem, Task};
+use schema::{Column, FittedTarget, Problem, Task};
 use train::StoppedBy;
 
-use crate::{plan, prepare::Prepared, run};
+use crate::{prepare::Prepared, run};
 
 /// What surrounds a run.
 pub(crate) struct Facts<'a> {
@@ -24,8 +26,6 @@ pub(crate) struct Facts<'a> {
 
 /// Bootstrap resamples of baselines and paired tests: enough for two digits of an interval, cheap.
 const RESAMPLES: usize = 500;
-/// Mistakes that the report shows.
-const MOST_MISTAKES: usize = 12;
 
 /// The held-out records and everything that was said about them.
 struct Bench<'a> {
@@ -310,79 +310,6 @@ impl Bench<'_> {
         }
         Ok(voices)
     }
-
-    /// The records about which the model is most wrong: least probable truth, or largest error.
-    fn mistakes(&self, truth: &Truth) -> Vec<Mistake> {
-        let mut wrong: Vec<(f64, usize)> = self
-            .judged
-            .known()
-            .iter()
-            .filter_map(|at| Some((self.wrongness(truth, *at)?, *at)))
-            .collect();
-        wrong.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        wrong
-            .iter()
-            .take(MOST_MISTAKES)
-            .map(|(_, at)| self.mistake(truth, *at))
-            .collect()
-    }
-
-    /// How wrong the answer to a record is; `None` if it is right.
-    fn wrongness(&self, truth: &Truth, at: usize) -> Option<f64> {
-        let width = self.target().width();
-        let said = &self.answers.values[at * width..(at + 1) * width];
-        match truth {
-            Truth::Classes(classes) => {
-                let class = classes[at]? as usize;
-                let best = said.iter().copied().fold(0.0, f64::max);
-                (said[class] < best).then(|| best - said[class])
-            }
-            Truth::Labels(labels) => {
-                let labels = &labels[at * width..(at + 1) * width];
-                let far = |(said, label): (&f64, &f32)| (said - f64::from(*label)).abs();
-                said.iter()
-                    .zip(labels)
-                    .map(far)
-                    .filter(|far| *far > 0.5)
-                    .reduce(f64::max)
-            }
-            Truth::Values(values) => Some((said[0] - values[at]).abs()),
-        }
-    }
-
-    fn mistake(&self, truth: &Truth, at: usize) -> Mistake {
-        let row = self.prepared.held_out[at];
-        let table = self.prepared.dataset.table();
-        let answer = self.answers.answer(self.target(), at);
-        let shown = self.prepared.id_column.iter().chain(&self.prepared.columns);
-        let columns = shown
-            .filter_map(|column| {
-                let cell = table.cell(row, table.column_index(&column.name)?);
-                Some((column.name.clone(), cell_text(&cell)))
-            })
-            .collect();
-        Mistake {
-            row,
-            line: table.line(row),
-            columns,
-            picture: self.picture(row),
-            truth: truth_text(self.target(), truth, at),
-            prediction: answer_text(&answer),
-            probability: match answer {
-                Answer::Class { probability, .. } => Some(probability),
-                Answer::Labels { .. } | Answer::Value { .. } => None,
-            },
-        }
-    }
-
-    fn picture(&self, row: usize) -> Option<Thumbnail> {
-        let dataset = &self.prepared.dataset;
-        let col = dataset
-            .columns()
-            .iter()
-            .position(|column| column.modality == Modality::Image)?;
-        Thumbnail::of(&dataset.image_full(col, row)?).ok()
-    }
 }
 
 /// All voices with the same weight: what one gets without a stack.
@@ -496,46 +423,6 @@ fn plan_parts(fitted: &EnsembleFit) -> Vec<PlanPart> {
         }
     }
     parts
-}
-
-fn cell_text(cell: &data::CellRef<'_>) -> String {
-    match cell {
-        data::CellRef::Missing => "(missing)".to_owned(),
-        data::CellRef::Text(text) => (*text).to_owned(),
-        data::CellRef::Number(number) => data::number_name(*number),
-        data::CellRef::Bytes(bytes) => format!("({} bytes)", bytes.len()),
-        data::CellRef::List(list) => format!("({} values)", list.len()),
-    }
-}
-
-fn truth_text(target: &FittedTarget, truth: &Truth, at: usize) -> String {
-    match truth {
-        Truth::Classes(classes) => classes[at].map_or_else(
-            || "?".to_owned(),
-            |class| target.classes[class as usize].clone(),
-        ),
-        Truth::Labels(labels) => {
-            let width = target.width();
-            let applies = target
-                .classes
-                .iter()
-                .zip(&labels[at * width..(at + 1) * width]);
-            let names: Vec<&str> = applies
-                .filter(|(_, label)| **label > 0.5)
-                .map(|(name, _)| name.as_str())
-                .collect();
-            names.join(", ")
-        }
-        Truth::Values(values) => plan::short_number(values[at]),
-    }
-}
-
-fn answer_text(answer: &Answer) -> String {
-    match answer {
-        Answer::Class { label, .. } => label.clone(),
-        Answer::Labels { labels, .. } => labels.join(", "),
-        Answer::Value { value, .. } => plan::short_number(*value),
-    }
 }
 
 /// A run's summary with the judgement of a test table beside that of the held-out records.
