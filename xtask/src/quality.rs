@@ -201,7 +201,8 @@ fn build_release() -> Result<PathBuf, String> {
         .args(["build", "--release", "--package", "multifuse"])
         .status()
         .map_err(|error| format!("cargo does not start: {error}"))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
     let binary = target.join("release/multifuse");
     if status.success() && binary.exists() {
         Ok(binary)

@@ -33,8 +33,11 @@ pub fn summary_text(summary: &RunSummary) -> String {
             &format!("What each input is worth: {}.", worth.join(", ")),
         );
     }
-    let left_out: Vec<String> =
-        summary.left_out.iter().map(|left| format!("{} ({})", left.name, left.why)).collect();
+    let left_out: Vec<String> = summary
+        .left_out
+        .iter()
+        .map(|left| format!("{} ({})", left.name, left.why))
+        .collect();
     if !left_out.is_empty() {
         push_wrapped(&mut lines, &format!("Left out: {}.", left_out.join(", ")));
     }
