@@ -1,7 +1,7 @@
 //! `boost`: gradient boosted trees over numbers, categories and dates.
 //!
 //! Choose it beside `table`: trees find steps and interactions that a linear model or a small network smooths over.
-//! Own histogram booster, held to scikit-learn's; see [`booster`].
+//! Own histogram booster, held to scikit-learn's; see `booster`.
 
 mod bins;
 mod booster;
