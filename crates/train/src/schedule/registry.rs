@@ -1,4 +1,4 @@
-//! Every schedule by name: a new one is its file, a variant here and a line in [`SCHEDULES`] and [`Shape::curve`].
+//! Every schedule by name: a new one is its file, a variant here and a line in [`SCHEDULES`] and `Shape::curve`.
 
 use serde::{Deserialize, Serialize};
 
