@@ -39,7 +39,10 @@ pub fn summary_text(summary: &RunSummary) -> String {
         .map(|left| format!("{} ({})", left.name, left.why))
         .collect();
     if !left_out.is_empty() {
-        push_wrapped(&mut lines, &format!("Experts left out: {}.", left_out.join(", ")));
+        push_wrapped(
+            &mut lines,
+            &format!("Experts left out: {}.", left_out.join(", ")),
+        );
     }
     let skipped = sentence::skipped(&summary.skipped);
     if !skipped.is_empty() {
