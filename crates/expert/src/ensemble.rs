@@ -81,8 +81,6 @@ pub struct EnsembleFit {
     pub trainings: Vec<(String, FitResult)>,
     /// Experts that were left out, with the reason.
     pub left_out: Vec<(String, String)>,
-    /// Why training ended before it was done, if it did.
-    pub stopped_by: Option<StoppedBy>,
 }
 
 /// What the experts of a run gave so far.
@@ -93,7 +91,6 @@ struct Progress {
     times: Vec<PartTime>,
     trainings: Vec<(String, FitResult)>,
     left_out: Vec<(String, String)>,
-    stopped_by: Option<StoppedBy>,
 }
 
 /// Fits every expert, then the stack, then cheap experts again on all rows.
@@ -105,12 +102,11 @@ pub fn fit(plan: &EnsemblePlan, context: &Context<'_>) -> Result<EnsembleFit, Ex
     for config in &plan.experts {
         match context.control.wants_stop() {
             Some(StoppedBy::Interrupt) => return Err(ExpertError::Interrupted),
-            Some(why) if !progress.members.is_empty() => {
+            Some(_) if !progress.members.is_empty() => {
                 let name = config.name.clone();
                 progress
                     .left_out
                     .push((name, "no time was left".to_owned()));
-                progress.stopped_by = Some(why);
             }
             _ => progress.add(config, plan, context)?,
         }
@@ -136,7 +132,6 @@ pub fn fit(plan: &EnsemblePlan, context: &Context<'_>) -> Result<EnsembleFit, Ex
         times: progress.times,
         trainings: progress.trainings,
         left_out: progress.left_out,
-        stopped_by: progress.stopped_by,
     })
 }
 

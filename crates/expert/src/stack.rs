@@ -11,9 +11,6 @@
 mod pattern;
 mod terms;
 mod weights;
-mod worth;
-
-pub use worth::{Score, UnitWorth, VoiceWorth, Worth};
 
 use data::Truth;
 use schema::{FittedTarget, Seed, Task};
@@ -47,15 +44,13 @@ struct PatternWeights {
     weights: Vec<f64>,
 }
 
-/// A fitted stack and what was found on the way.
+/// A fitted stack and what it says of the records that it was fitted on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StackFit {
     /// The stack.
     pub stack: FittedStack,
     /// Scores `[N, K]` of the held-out records by weights that were fitted on the other records.
     pub scores: Vec<f32>,
-    /// What each voice and each modality is worth.
-    pub worth: Worth,
 }
 
 /// Fits weights on what voices say of held-out records.
@@ -85,13 +80,8 @@ pub fn fit(
     let patterns = stacker.pattern_weights(&kept, &records);
     let scores = stacker.crossed(&kept, &records);
     let half_width = stacker.half_width(&scores, &records);
-    let worth = worth::worth(&stacker, &kept, &patterns[0].weights, (&scores, &records));
     let stack = FittedStack::new(&terms.names, patterns, half_width);
-    Ok(StackFit {
-        stack,
-        scores,
-        worth,
-    })
+    Ok(StackFit { stack, scores })
 }
 
 /// The truth as numbers; unknown ones are 0 and never used.
@@ -129,7 +119,7 @@ impl Stacker<'_> {
         if self.target.task != Task::Regression {
             return voices.to_vec();
         }
-        let families = worth::families(self.terms, voices);
+        let families = self.terms.families(voices);
         let loss = |mask: &[bool]| self.losses(&self.crossed_over(mask, records), records);
         let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len().max(1) as f64;
         let mut alone: Vec<(f64, &Vec<bool>)> = families

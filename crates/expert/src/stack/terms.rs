@@ -21,6 +21,19 @@ pub(super) struct Terms {
 }
 
 impl Terms {
+    /// Groups of the voices that read the same columns.
+    pub(super) fn families(&self, voices: &[bool]) -> Vec<Vec<bool>> {
+        let mut families: Vec<Vec<bool>> = Vec::new();
+        for voice in (0..voices.len()).filter(|voice| voices[*voice]) {
+            let same = |other: usize| voices[other] && self.inputs[other] == self.inputs[voice];
+            let family: Vec<bool> = (0..voices.len()).map(same).collect();
+            if !families.contains(&family) {
+                families.push(family);
+            }
+        }
+        families
+    }
+
     /// Checks lengths and brings scores to terms: clipped log-probabilities, logits, or values.
     pub(super) fn new(
         target: &FittedTarget,
