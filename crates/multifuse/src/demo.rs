@@ -59,7 +59,7 @@ const MARK: &str = ".multifuse-demo";
 /// Training records: enough for the topics that need both inputs, few enough for a minute.
 const RECORDS: usize = 1000;
 /// Seconds for everything.
-const LIMIT: Duration = Duration::from_secs(50);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Draws posts, trains, judges on the test records, writes the report.
 ///
