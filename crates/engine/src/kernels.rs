@@ -80,16 +80,23 @@ pub(crate) trait Kernels: Sync {
     fn matmul(&self, c: &mut [f32], a: &[f32], b: &[f32], product: Product);
     /// As many products as `c` has room for.
     fn matmul_batched(&self, c: &mut [f32], a: &[f32], b: &[f32], product: Product);
-    /// `y[m, n] = x[m, k] weight[n, k]^T + bias`
-    fn linear(&self, x: &[f32], weight: &[f32], bias: Option<&[f32]>, k: usize, y: &mut [f32]);
-    /// `dx[m, k] = dy[m, n] weight[n, k]`
-    fn linear_backward_input(&self, dy: &[f32], weight: &[f32], n: usize, dx: &mut [f32]);
-    /// `dw[n, k] (+)= dy[m, n]^T x[m, k]`
+    /// `y = activation(x weight^T + bias)` for rows of `x`.
+    fn linear(
+        &self,
+        shape: LinearShape,
+        x: &[f32],
+        weight: &[f32],
+        end: LinearEnd<'_>,
+        y: &mut [f32],
+    );
+    /// `dx = dy weight` for rows of `dy`.
+    fn linear_backward_input(&self, shape: LinearShape, dy: &[f32], weight: &[f32], dx: &mut [f32]);
+    /// `dw (+)= dy^T x`, summed over rows.
     fn linear_backward_weight(
         &self,
+        shape: LinearShape,
         dy: &[f32],
         x: &[f32],
-        n: usize,
         dw: &mut [f32],
         accumulate: bool,
     );

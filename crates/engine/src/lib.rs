@@ -32,6 +32,7 @@
 
 mod error;
 mod random;
+mod precision;
 mod buffer;
 mod tensor;
 mod parameters;
@@ -50,5 +51,6 @@ pub use gradients::{Gradient, Gradients};
 pub use op::{Activation, AttentionMask, BatchNorm, Conv2d, CrossEntropy, Pool2d, Targets};
 pub use optimiser::{Optimizer, OptimizerConfig};
 pub use parameters::{ParamId, ParamKind, Parameters};
+pub use precision::Precision;
 pub use tape::{Statistics, Tape, Var};
 pub use tensor::Tensor;

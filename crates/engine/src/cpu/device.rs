@@ -118,23 +118,36 @@ impl Kernels for Cpu {
         product::batched(c, a, b, product);
     }
 
-    fn linear(&self, x: &[f32], weight: &[f32], bias: Option<&[f32]>, k: usize, y: &mut [f32]) {
-        linear::forward(x, weight, bias, k, y);
+    fn linear(
+        &self,
+        shape: LinearShape,
+        x: &[f32],
+        weight: &[f32],
+        end: LinearEnd<'_>,
+        y: &mut [f32],
+    ) {
+        linear::forward(shape, x, weight, end, y);
     }
 
-    fn linear_backward_input(&self, dy: &[f32], weight: &[f32], n: usize, dx: &mut [f32]) {
-        linear::backward_input(dy, weight, n, dx);
+    fn linear_backward_input(
+        &self,
+        shape: LinearShape,
+        dy: &[f32],
+        weight: &[f32],
+        dx: &mut [f32],
+    ) {
+        linear::backward_input(shape, dy, weight, dx);
     }
 
     fn linear_backward_weight(
         &self,
+        shape: LinearShape,
         dy: &[f32],
         x: &[f32],
-        n: usize,
         dw: &mut [f32],
         accumulate: bool,
     ) {
-        linear::backward_weight(dy, x, n, dw, accumulate);
+        linear::backward_weight(shape, dy, x, dw, accumulate);
     }
 
     fn conv2d(

@@ -1,6 +1,7 @@
 //! What kernels are told: shapes, settings, and the inputs of the larger ones.
 
-use crate::op::{ConvShape, Targets};
+use crate::op::{Activation, ConvShape, Targets};
+use crate::precision::Precision;
 
 /// A function of one number.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,6 +41,24 @@ pub struct Product {
     pub transpose_b: bool,
     /// Adds to what stands in `c` instead of replacing it.
     pub accumulate: bool,
+    /// How exactly the factors enter.
+    pub precision: Precision,
+}
+
+/// A linear layer: its weight is `[out_dim, in_dim]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LinearShape {
+    pub(crate) in_dim: usize,
+    pub(crate) out_dim: usize,
+    pub(crate) precision: Precision,
+}
+
+/// What a linear layer does with its product.
+pub(crate) struct LinearEnd<'a> {
+    pub(crate) bias: Option<&'a [f32]>,
+    pub(crate) activation: Activation,
+    /// Takes the values before the activation, which some slopes need.
+    pub(crate) kept: Option<&'a mut [f32]>,
 }
 
 /// Copies `rows` stretches of `len` values: from `from + i * from_stride` to `to + i * to_stride`.

@@ -79,6 +79,20 @@ impl Activated {
         }
     }
 
+    /// The same if the layer kept `input` as well, from before `activation`, for its slope.
+    pub(crate) fn with_input(
+        activation: Activation,
+        shape: &[usize],
+        result: Buffer,
+        input: Buffer,
+    ) -> Self {
+        Self {
+            output: Tensor::from_buffer(shape, result),
+            activation,
+            kept: Some(Tensor::from_buffer(shape, input)),
+        }
+    }
+
     /// The slope, to be taken into the way back.
     pub(crate) fn slope(&self) -> Slope {
         Slope {

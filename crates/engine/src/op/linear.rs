@@ -2,10 +2,11 @@
 
 use crate::buffer::Buffer;
 use crate::error::{EngineError, require};
-use crate::kernels::kernels;
+use crate::kernels::{LinearEnd, LinearShape, kernels};
 use crate::op::Activation;
 use crate::op::activation::Activated;
 use crate::parameters::ParamId;
+use crate::precision::Precision;
 use crate::tape::{Backward, Tape, Var};
 
 impl Tape<'_> {
@@ -50,18 +51,31 @@ impl Tape<'_> {
         if let Some(last) = shape.last_mut() {
             *last = out_dim;
         }
-        let mut result = Buffer::scratch(shape.iter().product());
-        let bias_values = bias.map(|bias| parameters.get(bias).data());
-        kernels().linear(x.data(), values.data(), bias_values, in_dim, &mut result);
+        let layer = LinearShape {
+            in_dim,
+            out_dim,
+            precision: Precision::F32,
+        };
         let trains = self.trains(weight) || bias.is_some_and(|bias| self.trains(bias));
         let needs = self.is_training() && (x.needs_gradient() || trains);
-        let activated = Activated::new(activation, &shape, result, needs);
+        let mut result = Buffer::scratch(shape.iter().product());
+        let mut kept = (needs && !activation.keeps_output()).then(|| Buffer::scratch(result.len()));
+        let end = LinearEnd {
+            bias: bias.map(|bias| parameters.get(bias).data()),
+            activation,
+            kept: kept.as_deref_mut(),
+        };
+        kernels().linear(layer, x.data(), values.data(), end, &mut result);
+        let activated = match kept {
+            Some(kept) => Activated::with_input(activation, &shape, result, kept),
+            None => Activated::done(activation, &shape, result, needs),
+        };
         let slope = activated.slope();
         let (input, slot) = (x.tensor().clone(), x.slot());
         let back = move |backward: &mut Backward<'_>, gradient| {
             let dy = slope.apply(gradient);
             backward.weight(weight, |dw, accumulate| {
-                kernels().linear_backward_weight(&dy, input.data(), out_dim, dw, accumulate);
+                kernels().linear_backward_weight(layer, &dy, input.data(), dw, accumulate);
             });
             if let Some(bias) = bias {
                 backward.weight(bias, |db, accumulate| {
@@ -71,7 +85,7 @@ impl Tape<'_> {
             if slot.is_some() {
                 let mut dx = Buffer::scratch(input.len());
                 let weight = backward.parameters.get(weight).data();
-                kernels().linear_backward_input(&dy, weight, out_dim, &mut dx);
+                kernels().linear_backward_input(layer, &dy, weight, &mut dx);
                 backward.add(slot, dx);
             }
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::buffer::Buffer;
 use crate::error::{EngineError, require};
 use crate::kernels::{Product, kernels};
+use crate::precision::Precision;
 use crate::tape::{Backward, Tape, Var};
 use crate::tensor::Tensor;
 
@@ -37,6 +38,7 @@ fn check(
         transpose_a: false,
         transpose_b,
         accumulate: false,
+        precision: Precision::F32,
     };
     Ok((product, shape))
 }
@@ -80,6 +82,7 @@ impl Tape<'_> {
                     transpose_a: true,
                     transpose_b: false,
                     accumulate: false,
+                    precision: forward.precision,
                 };
                 let (left, right): (&[f32], &[f32]) = if transpose_b {
                     (&dy, a.data())

@@ -4,7 +4,7 @@ use engine::check::random_tensor;
 use engine::linalg::{Product, matmul};
 use engine::{
     Activation, AttentionMask, BatchNorm, Conv2d, CrossEntropy, Gradients, Optimizer,
-    OptimizerConfig, ParamId, ParamKind, Parameters, Pool2d, Tape, Targets, Tensor, Var,
+    OptimizerConfig, ParamId, ParamKind, Parameters, Pool2d, Precision, Tape, Targets, Tensor, Var,
 };
 
 const THREADS: [usize; 4] = [1, 2, 3, 8];
@@ -37,6 +37,7 @@ fn products_have_the_same_bits_for_any_number_of_threads() {
                 transpose_a,
                 transpose_b,
                 accumulate: false,
+                precision: Precision::F32,
             };
             let (a, b) = (random_tensor(&[m * k], 1), random_tensor(&[k * n], 2));
             let results = THREADS.map(|threads| {
