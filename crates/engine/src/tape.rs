@@ -8,6 +8,7 @@ use crate::buffer::Buffer;
 use crate::gradients::Gradients;
 use crate::kernels::{Binary, kernels};
 use crate::parameters::{ParamId, Parameters};
+use crate::precision::Precision;
 use crate::tensor::Tensor;
 
 /// A value on a tape. A clone is another handle of the same value.
@@ -123,6 +124,7 @@ pub(crate) fn owned(gradient: Arc<Buffer>) -> Buffer {
 pub struct Tape<'p> {
     parameters: &'p Parameters,
     is_training: bool,
+    precision: Precision,
     seed: u64,
     num_draws: u64,
     slots: Vec<Option<Arc<Buffer>>>,
@@ -150,6 +152,7 @@ impl<'p> Tape<'p> {
         Self {
             parameters,
             is_training,
+            precision: Precision::F32,
             seed,
             num_draws: 0,
             slots: Vec::new(),
@@ -158,6 +161,19 @@ impl<'p> Tape<'p> {
             input_gradients: HashMap::new(),
             statistics: Statistics::default(),
         }
+    }
+
+    /// The same tape whose layers and products multiply numbers of this precision, on the way back too. Attention,
+    /// convolutions, norms and losses stay in f32.
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// What its layers and products multiply.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Whether it records.

@@ -34,6 +34,7 @@ pub use plan::{ExpertPlan, PartLine, Plan};
 pub use predict::{AnswerFormat, Judgement, PatternValue, PredictError, Predictor, write_answers};
 pub use run::Run;
 pub use schema::{Answer, Cell, Code, Config, Modality, Prediction, Problem, Record, Task};
+pub use train::PrecisionConfig;
 pub use trainer::Trainer;
 
 /// So many seconds.

@@ -12,7 +12,7 @@ use std::{
 use data::Table;
 use expert::{Context, EnsemblePlan, auto};
 use schema::{Code, Config, ExpertConfig, Problem, Problems, Seed, Settings, Task, set_by_path};
-use train::{Control, NoObserver, Observer};
+use train::{Control, NoObserver, Observer, PrecisionConfig};
 
 use crate::{
     Plan, Run, commented, plan,
@@ -31,7 +31,7 @@ use crate::{
 /// ```
 pub struct Trainer<'a> {
     config: Config,
-    epochs: Option<usize>,
+    overrides: Overrides,
     out: Option<PathBuf>,
     name: String,
     threads: usize,
@@ -54,7 +54,7 @@ impl<'a> Trainer<'a> {
     pub fn from_config(config: Config) -> Self {
         Self {
             config,
-            epochs: None,
+            overrides: Overrides::default(),
             out: None,
             name: "run".to_owned(),
             threads: 0,
@@ -104,7 +104,14 @@ impl<'a> Trainer<'a> {
     /// Epochs of every network.
     #[must_use]
     pub fn epochs(mut self, epochs: usize) -> Self {
-        self.epochs = Some(epochs);
+        self.overrides.epochs = Some(epochs);
+        self
+    }
+
+    /// What the training steps of every network multiply: `f32`, or `bf16` for speed on processors that have it.
+    #[must_use]
+    pub fn precision(mut self, precision: PrecisionConfig) -> Self {
+        self.overrides.precision = Some(precision);
         self
     }
 
@@ -258,7 +265,7 @@ impl<'a> Trainer<'a> {
     /// Answers every question of the configuration, experts included.
     fn outline(&self, table: &Table) -> Result<Outline, Problem> {
         check_run(&self.config)?;
-        if self.epochs == Some(0) {
+        if self.overrides.epochs == Some(0) {
             return Err(Problem::new(Code::Config, "--epochs")
                 .expected("at least 1")
                 .got("0"));
@@ -272,7 +279,7 @@ impl<'a> Trainer<'a> {
         } else {
             outline.config.experts.clone()
         };
-        outline.config.experts = complete(experts, &outline, self.epochs)?;
+        outline.config.experts = complete(experts, &outline, self.overrides)?;
         Ok(outline)
     }
 
@@ -288,6 +295,25 @@ impl<'a> Trainer<'a> {
             Some("joint") => auto::joint_alone(&situation),
             _ => auto::recipe(&situation),
         }
+    }
+}
+
+/// Settings of the trainer that one option changes for every network.
+#[derive(Clone, Copy, Default)]
+struct Overrides {
+    epochs: Option<usize>,
+    precision: Option<PrecisionConfig>,
+}
+
+impl Overrides {
+    fn apply(self, settings: &mut Settings) -> Result<(), Problem> {
+        if let Some(epochs) = self.epochs {
+            set_by_path(settings, "trainer.epochs", &epochs.to_string())?;
+        }
+        if let Some(precision) = self.precision {
+            set_by_path(settings, "trainer.precision", precision.name())?;
+        }
+        Ok(())
     }
 }
 
@@ -323,7 +349,7 @@ fn check_run(config: &Config) -> Result<(), Problem> {
 fn complete(
     experts: Vec<ExpertConfig>,
     outline: &Outline,
-    epochs: Option<usize>,
+    overrides: Overrides,
 ) -> Result<Vec<ExpertConfig>, Problem> {
     let mut problems = Vec::new();
     let mut names = std::collections::BTreeSet::new();
@@ -359,8 +385,8 @@ fn complete(
     for expert in experts {
         let kind = expert::by_name(&expert.kind)?;
         let mut expert = kind.complete(&expert, &outline.columns, outline.task)?;
-        if let (Some(epochs), true) = (epochs, expert.settings.contains_key("trainer")) {
-            set_epochs(&mut expert.settings, epochs)?;
+        if expert.settings.contains_key("trainer") {
+            overrides.apply(&mut expert.settings)?;
         }
         complete.push(expert);
     }
@@ -376,8 +402,4 @@ fn check_name(name: &str) -> Result<(), Problem> {
     Err(Problem::new(Code::Config, "not a name for an expert")
         .got(format!("\"{name}\""))
         .expected("letters, digits, blanks, `_`, `-`, `+` and inner dots"))
-}
-
-fn set_epochs(settings: &mut Settings, epochs: usize) -> Result<(), Problem> {
-    set_by_path(settings, "trainer.epochs", &epochs.to_string())
 }

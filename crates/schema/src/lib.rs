@@ -32,4 +32,4 @@ pub use random::{Rng, Seed};
 pub use record::{Cell, Record};
 pub use suggest::{closest, known};
 pub use target::{FittedTarget, Scale};
-pub use value::{Picture, Value};
+pub use value::{Clip, Picture, Series, Sound, Value, Volume};

@@ -1,6 +1,7 @@
 //! Everything that decides how a network is fitted.
 
 use data::{ImageAugment, LoaderConfig};
+use engine::Precision;
 use schema::{Code, Problem, Problems, Seed, Settings, Task};
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +51,9 @@ pub struct TrainerConfig {
     /// needs it, and after the last epoch.
     #[serde(alias = "eval_every_epochs", skip_serializing_if = "Option::is_none")]
     pub evaluate_every_epochs: Option<usize>,
+    /// What the products of a training step multiply: `f32`, or `bf16` for speed on processors that have it. Weights,
+    /// sums, held-out scores and predictions are f32 with both; default `f32`.
+    pub precision: PrecisionConfig,
     /// Random changes of training pictures; `false` for none.
     #[serde(with = "switchable")]
     pub augment: Option<ImageAugment>,
@@ -68,6 +72,48 @@ pub struct TrainerConfig {
     pub stop_after_steps: Option<usize>,
 }
 
+/// What the products of a training step multiply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PrecisionConfig {
+    /// Numbers of 32 bits.
+    #[default]
+    #[serde(alias = "fp32", alias = "float32")]
+    F32,
+    /// Numbers of 16 bits with the range of f32 and 8 bits of accuracy.
+    #[serde(alias = "bfloat16")]
+    Bf16,
+}
+
+impl PrecisionConfig {
+    /// Every precision.
+    pub const ALL: [Self; 2] = [Self::F32, Self::Bf16];
+
+    /// Its name in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+
+    /// The precision of this name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|precision| precision.name() == name)
+    }
+}
+
+impl From<PrecisionConfig> for Precision {
+    fn from(config: PrecisionConfig) -> Self {
+        match config {
+            PrecisionConfig::F32 => Self::F32,
+            PrecisionConfig::Bf16 => Self::Bf16,
+        }
+    }
+}
+
 impl Default for TrainerConfig {
     fn default() -> Self {
         Self {
@@ -83,6 +129,7 @@ impl Default for TrainerConfig {
             clip_value: None,
             early_stop: None,
             evaluate_every_epochs: None,
+            precision: PrecisionConfig::F32,
             augment: Some(ImageAugment::default()),
             flip_average: None,
             checkpoint_every_secs: 60.0,

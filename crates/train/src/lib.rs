@@ -27,7 +27,7 @@ mod stop;
 mod update;
 
 pub use checkpoint::Checkpoint;
-pub use config::TrainerConfig;
+pub use config::{PrecisionConfig, TrainerConfig};
 pub use control::{Control, StoppedBy};
 pub use ema::Ema;
 pub use error::TrainError;

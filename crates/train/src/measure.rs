@@ -7,7 +7,12 @@ use engine::{Gradients, Optimizer};
 use nn::Network;
 use schema::Seed;
 
-use crate::{config::TrainerConfig, ema::Ema, error::TrainError, update::forward_backward};
+use crate::{
+    config::TrainerConfig,
+    ema::Ema,
+    error::TrainError,
+    update::{Part, forward_backward},
+};
 
 /// Steps before the clock starts: memory is fetched, caches fill, loader threads start.
 const WARMUP_STEPS: usize = 2;
@@ -39,8 +44,12 @@ pub fn measure_step_secs(
     let batches = (0..).flat_map(|epoch| train.epoch(epoch));
     for (step, batch) in batches.take(WARMUP_STEPS + steps.max(1)).enumerate() {
         gradients.clear();
-        let how = (1.0, Seed(step as u64));
-        let (_, statistics) = forward_backward(network, &parameters, &batch, how, &mut gradients)?;
+        let part = Part {
+            share: 1.0,
+            seed: Seed(step as u64),
+            precision: config.precision.into(),
+        };
+        let (_, statistics) = forward_backward(network, &parameters, &batch, part, &mut gradients)?;
         parameters.apply(&statistics)?;
         // A rate this small leaves the weights, and so the speed, as they are.
         optimizer.step(&mut parameters, &gradients, 1e-12)?;

@@ -1,6 +1,6 @@
 //! One optimiser step: gradients of a group of batches, the change of the weights, their average.
 
-use engine::{Gradient, Gradients, Parameters, Statistics, Tape};
+use engine::{Gradient, Gradients, Parameters, Precision, Statistics, Tape};
 use nn::Network;
 use schema::{Batch, Seed};
 
@@ -17,6 +17,17 @@ pub(crate) struct StepLoss {
     pub(crate) num_records: usize,
 }
 
+/// How a batch takes part in a step.
+#[derive(Clone, Copy)]
+pub(crate) struct Part {
+    /// Its share of the records of the step.
+    pub(crate) share: f32,
+    /// Seed of dropout.
+    pub(crate) seed: Seed,
+    /// What products multiply.
+    pub(crate) precision: Precision,
+}
+
 /// Forward and backward of one batch. Adds `share` times the gradients of what is minimised to `gradients`; gives the
 /// mean loss of the fused network (so that it compares with the held-out one) and the running statistics. If what is
 /// minimised is not finite, nothing is added and the loss is not a number.
@@ -24,19 +35,19 @@ pub(crate) fn forward_backward(
     network: &Network,
     parameters: &Parameters,
     batch: &Batch,
-    (share, seed): (f32, Seed),
+    part: Part,
     gradients: &mut Gradients,
 ) -> Result<(f32, Statistics), TrainError> {
-    let mut tape = Tape::training(parameters, seed.0);
+    let mut tape = Tape::training(parameters, part.seed.0).with_precision(part.precision);
     let output = network.forward(&mut tape, batch)?;
     let losses = network.losses(&mut tape, &output, batch)?;
     if losses.total.tensor().item().is_finite() {
-        let part = if share == 1.0 {
+        let minimised = if part.share == 1.0 {
             losses.total
         } else {
-            tape.scale(&losses.total, share)?
+            tape.scale(&losses.total, part.share)?
         };
-        tape.backward(&part, gradients)?;
+        tape.backward(&minimised, gradients)?;
         Ok((losses.main.tensor().item(), tape.take_statistics()))
     } else {
         Ok((f32::NAN, tape.take_statistics()))
@@ -52,11 +63,14 @@ impl Run<'_> {
         let mut sum = 0.0;
         for (place, batch) in group.iter().enumerate() {
             // Batches of a group may differ in size, so each counts by its records.
-            let share = batch.size() as f32 / num_records.max(1) as f32;
-            let how = (share, seed.at(place as u64));
+            let part = Part {
+                share: batch.size() as f32 / num_records.max(1) as f32,
+                seed: seed.at(place as u64),
+                precision: self.config.precision.into(),
+            };
             let parameters = &self.network.parameters;
             let (mean, statistics) =
-                forward_backward(self.network, parameters, batch, how, &mut self.gradients)?;
+                forward_backward(self.network, parameters, batch, part, &mut self.gradients)?;
             sum += f64::from(mean) * batch.size() as f64;
             if mean.is_finite() {
                 self.network.parameters.apply(&statistics)?;

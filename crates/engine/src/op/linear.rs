@@ -6,7 +6,6 @@ use crate::kernels::{LinearEnd, LinearShape, kernels};
 use crate::op::Activation;
 use crate::op::activation::Activated;
 use crate::parameters::ParamId;
-use crate::precision::Precision;
 use crate::tape::{Backward, Tape, Var};
 
 impl Tape<'_> {
@@ -54,7 +53,7 @@ impl Tape<'_> {
         let layer = LinearShape {
             in_dim,
             out_dim,
-            precision: Precision::F32,
+            precision: self.precision(),
         };
         let trains = self.trains(weight) || bias.is_some_and(|bias| self.trains(bias));
         let needs = self.is_training() && (x.needs_gradient() || trains);

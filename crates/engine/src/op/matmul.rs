@@ -53,7 +53,11 @@ impl Tape<'_> {
     /// # Errors
     /// [`EngineError::Shape`].
     pub fn matmul(&mut self, a: &Var, b: &Var, transpose_b: bool) -> Result<Var, EngineError> {
-        let (forward, shape) = check(a.shape(), b.shape(), transpose_b)?;
+        let (plain, shape) = check(a.shape(), b.shape(), transpose_b)?;
+        let forward = Product {
+            precision: self.precision(),
+            ..plain
+        };
         let Product { n, k, .. } = forward;
         let mut y = Buffer::scratch(shape.iter().product());
         kernels().matmul_batched(&mut y, a.data(), b.data(), forward);

@@ -158,6 +158,10 @@ pub(crate) struct Choices {
     /// Epochs of every network.
     #[arg(long, value_name = "N")]
     pub(crate) epochs: Option<usize>,
+    /// What the training steps of every network multiply: f32, or bf16 for speed on processors that have it. Scores
+    /// are computed in f32 with both.
+    #[arg(long, value_name = "PRECISION")]
+    pub(crate) precision: Option<String>,
     /// Which experts: auto (all that fit the data and the time) or joint (one network alone).
     #[arg(long, value_name = "RECIPE")]
     pub(crate) experts: Option<String>,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use multifuse::{PrecisionConfig, Trainer};
 use schema::{Code, Config, OnBad, Problem, Validation, set_by_path};
 
 use super::{
@@ -42,6 +43,28 @@ pub(crate) fn config(
     let mut config = Config::parse(&text).map_err(|problem| problem.at(place))?;
     lay_over(&mut config, target, choices, common)?;
     Ok(config)
+}
+
+/// Lays the options over a trainer that have no place in the configuration before its experts are known.
+///
+/// # Errors
+/// If a value is none that the option takes.
+pub(crate) fn trainer<'a>(
+    mut trainer: Trainer<'a>,
+    choices: &Choices,
+) -> Result<Trainer<'a>, Problem> {
+    if let Some(epochs) = choices.epochs {
+        trainer = trainer.epochs(epochs);
+    }
+    if let Some(name) = &choices.precision {
+        let precision = PrecisionConfig::by_name(name).ok_or_else(|| {
+            let names = PrecisionConfig::ALL.map(PrecisionConfig::name);
+            Problem::new(Code::Config, "--precision")
+                .got(format!("\"{name}\"{}", schema::known(name, &names)))
+        })?;
+        trainer = trainer.precision(precision);
+    }
+    Ok(trainer)
 }
 
 fn lay_over(

@@ -18,10 +18,7 @@ pub(crate) fn run(options: &Init, common: &Common, output: Output) -> Result<(),
             let mut config =
                 choices::config(None, options.target.as_deref(), &options.choices, common)?;
             config.data.train = Some(data.clone());
-            let mut trainer = Trainer::from_config(config);
-            if let Some(epochs) = options.choices.epochs {
-                trainer = trainer.epochs(epochs);
-            }
+            let trainer = choices::trainer(Trainer::from_config(config), &options.choices)?;
             trainer.commented_config(&Table::open(data)?)?
         }
         // The parser requires one of the two.

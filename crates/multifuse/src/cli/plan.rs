@@ -33,10 +33,7 @@ pub(crate) fn run(options: &Plan, common: &Common, output: Output) -> Result<(),
                 .help("set data.train, or give the table: `multifuse plan DATA --config FILE`"));
             }
         };
-    let mut trainer = Trainer::from_config(config);
-    if let Some(epochs) = options.choices.epochs {
-        trainer = trainer.epochs(epochs);
-    }
+    let trainer = choices::trainer(Trainer::from_config(config), &options.choices)?;
     let plan = trainer.plan(&Table::open(&path)?)?;
     let value = serde_json::to_value(&plan).map_err(|error| {
         Problem::new(Code::Internal, "the plan is no JSON").got(error.to_string())

@@ -33,9 +33,7 @@ pub(crate) fn run(options: &Train, common: &Common, output: Output) -> Result<Do
     if let Some(threads) = common.threads {
         trainer = trainer.threads(threads);
     }
-    if let Some(epochs) = options.choices.epochs {
-        trainer = trainer.epochs(epochs);
-    }
+    trainer = choices::trainer(trainer, &options.choices)?;
     if options.resume {
         trainer = trainer.resume();
     }

@@ -25,6 +25,24 @@ fn the_default_recipe_learns_the_toy() {
 }
 
 #[test]
+fn bf16_learns_as_well_as_f32_with_other_weights() {
+    let toy = usual();
+    let fitted = |text: &str| {
+        toy.fit(&config(text), &Recorder::default().context())
+            .unwrap()
+    };
+    let (f32_network, f32_result) = fitted("epochs = 12");
+    let (bf16_network, bf16_result) = fitted("epochs = 12\nprecision = \"bf16\"");
+    assert_ne!(
+        bits(&f32_network.parameters),
+        bits(&bf16_network.parameters)
+    );
+    let accuracy = |result: &train::FitResult| result.history.epochs[11].metrics["accuracy"];
+    // The toy has few held-out records: what one of them weighs is the tolerance.
+    assert!(accuracy(&bf16_result) >= accuracy(&f32_result) - 0.1);
+}
+
+#[test]
 fn weights_do_not_depend_on_the_number_of_threads() {
     let toy = usual();
     let weights = |threads: usize| {
