@@ -117,9 +117,9 @@ pub(crate) fn parse(
 fn tensor(file: &Path, name: &str, view: &TensorView<'_>) -> Result<PackTensor, ArtifactError> {
     let data = view.data();
     let values = match view.dtype() {
-        Dtype::F32 => PackValues::F32(numbers(data, f32::from_le_bytes)),
-        Dtype::F64 => PackValues::F64(numbers(data, f64::from_le_bytes)),
-        Dtype::U32 => PackValues::U32(numbers(data, u32::from_le_bytes)),
+        Dtype::F32 => PackValues::F32(numbers(data, f32::from_le_bytes).into()),
+        Dtype::F64 => PackValues::F64(numbers(data, f64::from_le_bytes).into()),
+        Dtype::U32 => PackValues::U32(numbers(data, u32::from_le_bytes).into()),
         kind => {
             return Err(ArtifactError::TensorKind {
                 file: file.to_owned(),

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::{LazyLock, Mutex, MutexGuard};
 
+use schema::Numbers;
+
 /// Below this length the allocator of the system is as fast as the pool.
 const SMALLEST_POOLED: usize = 1024;
 
@@ -47,9 +49,12 @@ pub fn memory_bytes() -> (usize, usize) {
     (pool.num_live * bytes, pool.num_idle * bytes)
 }
 
-/// A block of `f32` from the pool; its memory goes back there when it is dropped.
+/// A block of `f32` from the pool, whose memory goes back there when it is dropped, or numbers of others.
 pub(crate) struct Buffer {
+    /// Empty while the numbers are another's.
     block: Vec<f32>,
+    /// Numbers that lie elsewhere, such as in a mapped file; the first write copies them.
+    shared: Option<Numbers<f32>>,
     len: usize,
 }
 
@@ -57,10 +62,7 @@ impl Buffer {
     /// Room for `len` values. What stands in it is **unspecified** (old values): the caller writes all of it.
     pub(crate) fn scratch(len: usize) -> Self {
         if len < SMALLEST_POOLED {
-            return Self {
-                block: vec![0.0; len],
-                len,
-            };
+            return Self::owned(vec![0.0; len], len);
         }
         let class = size_class(len);
         let mut pool = pool();
@@ -73,7 +75,15 @@ impl Buffer {
         drop(pool);
         // A new block is zeroed lazily by the system, page by page as it is first touched.
         let block = kept.unwrap_or_else(|| vec![0.0; class]);
-        Self { block, len }
+        Self::owned(block, len)
+    }
+
+    fn owned(block: Vec<f32>, len: usize) -> Self {
+        Self {
+            block,
+            shared: None,
+            len,
+        }
     }
 
     /// `len` zeros.
@@ -98,7 +108,19 @@ impl Buffer {
             pool.num_live += len;
             pool.most_live = pool.most_live.max(pool.num_live);
         }
-        Self { block, len }
+        Self::owned(block, len)
+    }
+
+    /// Numbers without a copy: taken over if they are owned, read where they lie if they are shared.
+    pub(crate) fn from_numbers(numbers: Numbers<f32>) -> Self {
+        if !numbers.is_shared() {
+            return Self::from_vec(numbers.into_vec());
+        }
+        Self {
+            len: numbers.len(),
+            block: Vec::new(),
+            shared: Some(numbers),
+        }
     }
 }
 
@@ -121,12 +143,18 @@ impl Drop for Buffer {
 impl Deref for Buffer {
     type Target = [f32];
     fn deref(&self) -> &[f32] {
-        &self.block[..self.len]
+        match &self.shared {
+            None => &self.block[..self.len],
+            Some(numbers) => numbers,
+        }
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
+        if let Some(numbers) = self.shared.take() {
+            *self = Self::copy_of(&numbers);
+        }
         &mut self.block[..self.len]
     }
 }
@@ -154,6 +182,17 @@ mod tests {
             assert!(class >= len && class - len <= len / 8, "{len} -> {class}");
             assert_eq!(size_class(class), class);
         }
+    }
+
+    #[test]
+    fn writing_leaves_shared_numbers_alone() {
+        let bytes = [1.0_f32, 2.0].map(f32::to_le_bytes).concat();
+        let memory: schema::SharedBytes = std::sync::Arc::new(bytes);
+        let numbers = Numbers::shared(&memory, 0..8).unwrap();
+        let mut buffer = Buffer::from_numbers(numbers.clone());
+        assert_eq!(*buffer, [1.0, 2.0]);
+        buffer[0] = 5.0;
+        assert_eq!((&*buffer, &*numbers), (&[5.0, 2.0][..], &[1.0, 2.0][..]));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use schema::Numbers;
+
 use crate::EngineError;
 use crate::buffer::Buffer;
 
@@ -18,13 +20,7 @@ impl Tensor {
     /// # Errors
     /// [`EngineError::Shape`] if `data` has not as many values as `shape` says.
     pub fn from_vec(shape: &[usize], data: Vec<f32>) -> Result<Self, EngineError> {
-        if shape.iter().product::<usize>() != data.len() {
-            return Err(EngineError::Shape {
-                op: "tensor",
-                got: format!("{} values", data.len()),
-                expected: format!("the values of shape {shape:?}"),
-            });
-        }
+        check_len(shape, data.len())?;
         Ok(Self::from_buffer(shape, Buffer::from_vec(data)))
     }
 
@@ -34,6 +30,15 @@ impl Tensor {
     /// [`EngineError::Shape`] if `data` has not as many values as `shape` says.
     pub fn from_slice(shape: &[usize], data: &[f32]) -> Result<Self, EngineError> {
         Self::from_vec(shape, data.to_vec())
+    }
+
+    /// A tensor of numbers that a file may hold; they are copied when they are first written to.
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`] if there are not as many values as `shape` says.
+    pub fn from_numbers(shape: &[usize], numbers: Numbers<f32>) -> Result<Self, EngineError> {
+        check_len(shape, numbers.len())?;
+        Ok(Self::from_buffer(shape, Buffer::from_numbers(numbers)))
     }
 
     /// All zeros.
@@ -125,6 +130,17 @@ impl Tensor {
     pub(crate) fn deep_copy(&self) -> Self {
         Self::from_buffer(&self.shape, Buffer::copy_of(&self.buffer))
     }
+}
+
+fn check_len(shape: &[usize], len: usize) -> Result<(), EngineError> {
+    if shape.iter().product::<usize>() == len {
+        return Ok(());
+    }
+    Err(EngineError::Shape {
+        op: "tensor",
+        got: format!("{len} values"),
+        expected: format!("the values of shape {shape:?}"),
+    })
 }
 
 impl std::fmt::Debug for Tensor {

@@ -49,10 +49,8 @@ impl<'a> Parts<'a> {
     ) -> Result<LinearModel, ExpertError> {
         let num_outputs = target.width();
         let floats = |name: &str, count: usize| {
-            self.pack
-                .floats(name, count)
-                .map(<[f32]>::to_vec)
-                .ok_or_else(|| self.bad(name))
+            let found = self.pack.floats(name, count);
+            found.cloned().ok_or_else(|| self.bad(name))
         };
         Ok(LinearModel {
             link: link(target),

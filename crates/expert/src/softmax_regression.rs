@@ -12,8 +12,10 @@ pub use dense::Dense;
 pub use loss::Link;
 pub use sparse::Sparse;
 
-use crate::lbfgs::{Lbfgs, Minimum};
 use loss::Scoring;
+use schema::Numbers;
+
+use crate::lbfgs::{Lbfgs, Minimum};
 
 /// The inputs of a linear model.
 #[derive(Debug, Clone)]
@@ -102,9 +104,9 @@ pub struct LinearModel {
     /// Width of the output, `K`.
     pub num_outputs: usize,
     /// `[D, K]` row-major.
-    pub weights: Vec<f32>,
+    pub weights: Numbers<f32>,
     /// `[K]`
-    pub bias: Vec<f32>,
+    pub bias: Numbers<f32>,
 }
 
 impl LinearModel {
@@ -114,8 +116,8 @@ impl LinearModel {
             link,
             width,
             num_outputs,
-            weights: vec![0.0; width * num_outputs],
-            bias: vec![0.0; num_outputs],
+            weights: vec![0.0; width * num_outputs].into(),
+            bias: vec![0.0; num_outputs].into(),
         }
     }
 
@@ -136,7 +138,7 @@ impl LinearModel {
         };
         let num_weights = self.weights.len();
         let penalty = fit.l2 / (scoring.total_weight() * features.num_views() as f64);
-        let mut point = [self.weights.as_slice(), &self.bias].concat();
+        let mut point = [&*self.weights, &*self.bias].concat();
         let minimiser = Lbfgs {
             max_iterations: fit.max_iterations,
             gradient_tolerance: 1e-6,
@@ -151,8 +153,8 @@ impl LinearModel {
         });
         let bias = point.split_off(num_weights);
         let model = Self {
-            weights: point,
-            bias,
+            weights: point.into(),
+            bias: bias.into(),
             ..*self
         };
         (model, end)

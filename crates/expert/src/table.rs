@@ -394,7 +394,7 @@ fn open_networks(parts: &Parts<'_>, facts: Facts) -> Result<Model, ExpertError> 
             let values = values.ok_or_else(|| parts.bad(&name))?;
             network
                 .parameters
-                .set(id, engine::Tensor::from_slice(&shape, values)?)?;
+                .set(id, engine::Tensor::from_numbers(&shape, values.clone())?)?;
         }
         networks.push(network);
     }

@@ -119,7 +119,8 @@ impl<'a> Scope<'a> {
     ) -> Result<ParamId, NnError> {
         let full = self.full_name(name);
         let tensor = if self.is_blank {
-            Tensor::zeros(shape)
+            // Fresh memory is zeroed by the system once it is touched, and this never is.
+            Tensor::from_vec(shape, vec![0.0; shape.iter().product()])?
         } else {
             let mut rng = self.seed.named(&full).rng();
             let width: usize = shape.iter().skip(1).product();

@@ -8,6 +8,7 @@ mod atomic;
 mod batch;
 mod column;
 mod config;
+mod numbers;
 mod pack;
 mod prediction;
 mod preparation;
@@ -24,6 +25,7 @@ pub use column::{Column, Modality, Role, Task};
 pub use config::{
     Config, DataConfig, ExpertConfig, OnBad, RunConfig, Settings, Validation, set_by_path,
 };
+pub use numbers::{Number, Numbers, SharedBytes};
 pub use pack::{Pack, PackTensor, PackValues};
 pub use prediction::{Answer, Prediction};
 pub use preparation::{Preparation, Tokenizer};

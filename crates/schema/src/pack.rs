@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::Numbers;
+
 /// Numbers of one kind with their axis lengths.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PackTensor {
@@ -15,11 +17,11 @@ pub struct PackTensor {
 #[derive(Debug, Clone, PartialEq)]
 pub enum PackValues {
     /// Weights and statistics.
-    F32(Vec<f32>),
+    F32(Numbers<f32>),
     /// Statistics that need the precision.
-    F64(Vec<f64>),
+    F64(Numbers<f64>),
     /// Codes and indices.
-    U32(Vec<u32>),
+    U32(Numbers<u32>),
 }
 
 /// A trained part: a JSON description and its tensors.
@@ -33,33 +35,33 @@ pub struct Pack {
 
 impl PackTensor {
     /// A tensor of floats.
-    pub fn f32(shape: &[usize], values: Vec<f32>) -> Self {
+    pub fn f32(shape: &[usize], values: impl Into<Numbers<f32>>) -> Self {
         Self {
             shape: shape.to_vec(),
-            values: PackValues::F32(values),
+            values: PackValues::F32(values.into()),
         }
     }
 
     /// A tensor of codes.
-    pub fn u32(shape: &[usize], values: Vec<u32>) -> Self {
+    pub fn u32(shape: &[usize], values: impl Into<Numbers<u32>>) -> Self {
         Self {
             shape: shape.to_vec(),
-            values: PackValues::U32(values),
+            values: PackValues::U32(values.into()),
         }
     }
 
     /// A tensor of doubles.
-    pub fn f64(shape: &[usize], values: Vec<f64>) -> Self {
+    pub fn f64(shape: &[usize], values: impl Into<Numbers<f64>>) -> Self {
         Self {
             shape: shape.to_vec(),
-            values: PackValues::F64(values),
+            values: PackValues::F64(values.into()),
         }
     }
 }
 
 impl Pack {
     /// The floats of a tensor, if there is one of that name, kind and number of values.
-    pub fn floats(&self, name: &str, num_values: usize) -> Option<&[f32]> {
+    pub fn floats(&self, name: &str, num_values: usize) -> Option<&Numbers<f32>> {
         match &self.tensors.get(name)?.values {
             PackValues::F32(values) if values.len() == num_values => Some(values),
             _ => None,

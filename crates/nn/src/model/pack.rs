@@ -46,7 +46,7 @@ pub fn load_parameters(parameters: &mut Parameters, pack: &Pack) -> Result<(), N
                 expected: format!("{shape:?} f32"),
             });
         };
-        parameters.set(id, Tensor::from_slice(&shape, values)?)?;
+        parameters.set(id, Tensor::from_numbers(&shape, values.clone())?)?;
     }
     Ok(())
 }
