@@ -21,7 +21,9 @@
 //! ```
 
 mod card;
+mod check;
 mod error;
+mod file;
 mod manifest;
 mod name;
 mod open;
@@ -32,7 +34,8 @@ mod tensors;
 mod hostile;
 
 pub use card::card;
+pub use check::Check;
 pub use error::ArtifactError;
 pub use manifest::{DataFacts, FORMAT_VERSION, Manifest, ManifestInput, Part, PartFile};
-pub use open::{Artifact, open, open_manifest};
+pub use open::{Artifact, open, open_manifest, open_while_checking};
 pub use save::save;

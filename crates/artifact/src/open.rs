@@ -2,15 +2,15 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    fs::{self, File},
-    io::{self, Read},
     path::{Path, PathBuf},
 };
 
-use schema::Pack;
+use schema::{Pack, SharedBytes};
 
 use crate::{
-    ArtifactError, Manifest, Part, PartFile,
+    ArtifactError, Check, Manifest, PartFile,
+    check::Expected,
+    file,
     manifest::sha256,
     name::{MANIFEST, MOST_PART_BYTES, is_plain},
     save::previous_of,
@@ -64,13 +64,39 @@ impl Manifest {
 /// [`ArtifactError`] that names the file if anything is missing, changed by so much as one byte, larger than is safe
 /// to read, not where it should be, or of a newer format.
 pub fn open(dir: &Path) -> Result<Artifact, ArtifactError> {
+    let (artifact, check) = open_while_checking(dir)?;
+    check.wait()?;
+    Ok(artifact)
+}
+
+/// Opens a saved model whose numbers can be used at once, while their digests are still being computed.
+///
+/// Everything else - sizes, names, the manifest, descriptions, the form of tensor files - is verified first. Numbers
+/// are mapped: only those that are looked at are read into memory.
+///
+/// # Errors
+/// As [`open`]; that numbers have changed is known only from [`Check::wait`].
+pub fn open_while_checking(dir: &Path) -> Result<(Artifact, Check), ArtifactError> {
     let (dir, manifest) = find(dir)?;
     check(&dir, &manifest)?;
-    let mut packs = BTreeMap::new();
+    let (mut mapped, mut expected) = (Vec::new(), Vec::new());
     for part in &manifest.parts {
-        packs.insert(part.name.clone(), read_part(&dir, part)?);
+        let (memory, file) = map_numbers(&dir, &part.files[1])?;
+        mapped.push(memory);
+        expected.push(file);
     }
-    Ok(Artifact { manifest, packs })
+    let names: Vec<PathBuf> = expected.iter().map(|one| one.file.clone()).collect();
+    let check = Check::start(expected);
+    let mut packs = BTreeMap::new();
+    for ((part, memory), file) in manifest.parts.iter().zip(&mapped).zip(&names) {
+        let pack = Pack {
+            description: description(&dir, &part.files[0])?,
+            // What is no tensor file has most likely changed, which says more.
+            tensors: tensors::parse(file, memory).or_else(|error| check.wait().and(Err(error)))?,
+        };
+        packs.insert(part.name.clone(), pack);
+    }
+    Ok((Artifact { manifest, packs }, check))
 }
 
 /// Reads only what a saved model says about itself; its parts are not looked at.
@@ -91,7 +117,7 @@ fn find(dir: &Path) -> Result<(PathBuf, Manifest), ArtifactError> {
         dir.to_owned()
     };
     let path = dir.join(MANIFEST);
-    let bytes = match read(&path, MOST_MANIFEST_BYTES) {
+    let bytes = match file::read(&path, MOST_MANIFEST_BYTES) {
         Err(ArtifactError::Missing { .. }) => return Err(ArtifactError::NotThere { path: dir }),
         other => other?,
     };
@@ -145,93 +171,66 @@ fn ending(name: &str) -> Option<&str> {
     name.rsplit_once('.').map(|(_, ending)| ending)
 }
 
-/// `check` has made sure of the two files and their order.
-fn read_part(dir: &Path, part: &Part) -> Result<Pack, ArtifactError> {
-    let mut pack = Pack::default();
-    for listed in &part.files {
-        let file = dir.join(&listed.name);
-        let bytes = read_listed(&file, listed)?;
-        if ending(&listed.name) == Some("json") {
-            let description = serde_json::from_slice(&bytes);
-            pack.description = description.map_err(|source| ArtifactError::Json {
-                file: file.clone(),
-                source,
-            })?;
-        } else {
-            pack.tensors = tensors::parse(&file, &bytes)?;
-        }
-    }
-    Ok(pack)
+/// The numbers of a part as memory, and the file with the digest that it should have.
+fn map_numbers(dir: &Path, listed: &PartFile) -> Result<(SharedBytes, Expected), ArtifactError> {
+    let file = dir.join(&listed.name);
+    let (opened, got) = file::open_regular(&file, MOST_TOTAL_BYTES)
+        .map_err(|error| as_size(error, &file, listed))?;
+    check_size(&file, got, listed)?;
+    let memory = file::map(&file, &opened)?;
+    // The file may have changed its size between the two looks at it.
+    check_size(&file, (*memory).as_ref().len() as u64, listed)?;
+    let expected = Expected {
+        file,
+        opened,
+        sha256: listed.sha256.clone(),
+    };
+    Ok((memory, expected))
 }
 
-fn read_listed(file: &Path, listed: &PartFile) -> Result<Vec<u8>, ArtifactError> {
-    let limit = match ending(&listed.name) {
-        Some("json") => MOST_DESCRIPTION_BYTES,
-        _ => MOST_TOTAL_BYTES,
-    };
-    let bytes = read(file, limit.min(listed.num_bytes)).map_err(|error| match error {
-        ArtifactError::TooLarge { got, .. } if listed.num_bytes <= limit => ArtifactError::Size {
+/// The description of a part, its digest verified.
+fn description(dir: &Path, listed: &PartFile) -> Result<serde_json::Value, ArtifactError> {
+    let file = dir.join(&listed.name);
+    let limit = MOST_DESCRIPTION_BYTES;
+    let bytes = file::read(&file, limit.min(listed.num_bytes)).map_err(|error| {
+        if listed.num_bytes <= limit {
+            as_size(error, &file, listed)
+        } else {
+            error
+        }
+    })?;
+    check_size(&file, bytes.len() as u64, listed)?;
+    let got = sha256(&bytes);
+    if got != listed.sha256 {
+        let expected = listed.sha256.clone();
+        return Err(ArtifactError::Changed {
+            file,
+            got,
+            expected,
+        });
+    }
+    serde_json::from_slice(&bytes).map_err(|source| ArtifactError::Json { file, source })
+}
+
+/// A file that is larger than it was saved has another size, which says more than that it is too large.
+fn as_size(error: ArtifactError, file: &Path, listed: &PartFile) -> ArtifactError {
+    match error {
+        ArtifactError::TooLarge { got, .. } => ArtifactError::Size {
             file: file.to_owned(),
             got,
             expected: listed.num_bytes,
         },
         other => other,
-    })?;
-    if bytes.len() as u64 != listed.num_bytes {
-        return Err(ArtifactError::Size {
-            file: file.to_owned(),
-            got: bytes.len() as u64,
-            expected: listed.num_bytes,
-        });
     }
-    let got = sha256(&bytes);
-    if got != listed.sha256 {
-        return Err(ArtifactError::Changed {
-            file: file.to_owned(),
-            got,
-            expected: listed.sha256.clone(),
-        });
-    }
-    Ok(bytes)
 }
 
-/// The bytes of a regular file, never more than `limit`.
-fn read(file: &Path, limit: u64) -> Result<Vec<u8>, ArtifactError> {
-    let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => ArtifactError::Missing {
-            file: file.to_owned(),
-        },
-        _ => ArtifactError::Io {
-            doing: "read",
-            path: file.to_owned(),
-            source,
-        },
-    };
-    let too_large = |got| ArtifactError::TooLarge {
+fn check_size(file: &Path, got: u64, listed: &PartFile) -> Result<(), ArtifactError> {
+    if got == listed.num_bytes {
+        return Ok(());
+    }
+    Err(ArtifactError::Size {
         file: file.to_owned(),
-        what: "bytes",
         got,
-        limit,
-    };
-    // A link could lead out of the folder, a pipe could wait for ever.
-    let facts = fs::symlink_metadata(file).map_err(failed)?;
-    if !facts.is_file() {
-        return Err(ArtifactError::NotRegular {
-            file: file.to_owned(),
-        });
-    }
-    if facts.len() > limit {
-        return Err(too_large(facts.len()));
-    }
-    let mut bytes = Vec::new();
-    let reserved = bytes.try_reserve_exact(facts.len() as usize);
-    reserved.map_err(|_| failed(io::ErrorKind::OutOfMemory.into()))?;
-    let opened = File::open(file).map_err(failed)?;
-    // One more than allowed tells a file that grew from one that fits.
-    let mut bounded = opened.take(limit.saturating_add(1));
-    bounded.read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > limit {
-        return Err(too_large(bytes.len() as u64));
-    }
-    Ok(bytes)
+        expected: listed.num_bytes,
+    })
 }

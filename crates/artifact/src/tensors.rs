@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap, path::Path};
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
-use schema::{PackTensor, PackValues};
+use schema::{Number, Numbers, PackTensor, PackValues, SharedBytes};
 
 use crate::ArtifactError;
 
@@ -70,10 +70,10 @@ pub(crate) fn to_bytes(
     })
 }
 
-/// Reads a tensor file that may come from anyone.
+/// Reads a tensor file that may come from anyone; its numbers stay where they lie.
 pub(crate) fn parse(
     file: &Path,
-    bytes: &[u8],
+    memory: &SharedBytes,
 ) -> Result<BTreeMap<String, PackTensor>, ArtifactError> {
     let too_large = |what, got: u64, limit: u64| ArtifactError::TooLarge {
         file: file.to_owned(),
@@ -81,6 +81,7 @@ pub(crate) fn parse(
         got,
         limit,
     };
+    let bytes: &[u8] = (**memory).as_ref();
     if let Some(length) = bytes.first_chunk::<8>() {
         let header = u64::from_le_bytes(*length);
         if header > MOST_HEADER_BYTES {
@@ -109,31 +110,36 @@ pub(crate) fn parse(
             let got = view.shape().len() as u64;
             return Err(too_large("axes in a tensor", got, MOST_AXES as u64));
         }
-        tensors.insert(name.to_owned(), tensor(file, name, &view)?);
+        tensors.insert(name.to_owned(), tensor(file, name, &view, memory)?);
     }
     Ok(tensors)
 }
 
-fn tensor(file: &Path, name: &str, view: &TensorView<'_>) -> Result<PackTensor, ArtifactError> {
-    let data = view.data();
+fn tensor(
+    file: &Path,
+    name: &str,
+    view: &TensorView<'_>,
+    memory: &SharedBytes,
+) -> Result<PackTensor, ArtifactError> {
     let values = match view.dtype() {
-        Dtype::F32 => PackValues::F32(numbers(data, f32::from_le_bytes).into()),
-        Dtype::F64 => PackValues::F64(numbers(data, f64::from_le_bytes).into()),
-        Dtype::U32 => PackValues::U32(numbers(data, u32::from_le_bytes).into()),
-        kind => {
-            return Err(ArtifactError::TensorKind {
-                file: file.to_owned(),
-                got: format!("{name:?} of {kind}"),
-            });
-        }
+        Dtype::F32 => numbers(view, memory).map(PackValues::F32),
+        Dtype::F64 => numbers(view, memory).map(PackValues::F64),
+        Dtype::U32 => numbers(view, memory).map(PackValues::U32),
+        _ => None,
     };
+    let values = values.ok_or_else(|| ArtifactError::TensorKind {
+        file: file.to_owned(),
+        got: format!("{name:?} of {}", view.dtype()),
+    })?;
     Ok(PackTensor {
         shape: view.shape().to_vec(),
         values,
     })
 }
 
-fn numbers<const N: usize, T>(data: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
-    let (chunks, _) = data.as_chunks::<N>();
-    chunks.iter().map(|chunk| read(*chunk)).collect()
+/// The numbers of a view of this memory.
+fn numbers<T: Number>(view: &TensorView<'_>, memory: &SharedBytes) -> Option<Numbers<T>> {
+    let data = view.data().as_ptr_range();
+    let start = data.start.addr() - (**memory).as_ref().as_ptr().addr();
+    Numbers::shared(memory, start..start + view.data().len())
 }

@@ -101,7 +101,7 @@ impl Predictor {
                 skipped: skipped.into_iter().collect(),
             });
         }
-        let answers = self.ensemble().answer(&dataset, &rows)?;
+        let answers = self.answer(&dataset, &rows)?;
         let options = EvaluateOptions {
             seed,
             ..EvaluateOptions::default()
@@ -144,7 +144,7 @@ impl Predictor {
         let rows = dataset.good_rows();
         let truth = data::truth(table, rows, self.target())?;
         let judged = Judged::new(self.target(), &truth);
-        let whole = self.ensemble().answer(&dataset, rows)?;
+        let whole = self.answer(&dataset, rows)?;
         let mut best: Option<(String, f64, Combined)> = None;
         for column in self.columns() {
             let others: Vec<String> = self
@@ -156,9 +156,7 @@ impl Predictor {
                 .into_iter()
                 .filter(|name| *name != column.name)
                 .collect();
-            let answers = self
-                .ensemble()
-                .answer(&Arc::new(dataset.hiding(&hidden)), rows)?;
+            let answers = self.answer(&Arc::new(dataset.hiding(&hidden)), rows)?;
             let Ok(value) = judged.value(&answers, metric.name()) else {
                 continue;
             };

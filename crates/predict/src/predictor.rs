@@ -6,9 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use artifact::Manifest;
+use artifact::{Check, Manifest};
 use data::{Dataset, DatasetOptions, Table};
-use expert::{Ensemble, Part};
+use expert::{Combined, Ensemble, Part};
 use schema::{Answer, Column, FittedTarget, OnBad, Prediction, Record, Role};
 
 use crate::PredictError;
@@ -20,18 +20,24 @@ const CHUNK: usize = 2048;
 pub struct Predictor {
     ensemble: Ensemble,
     manifest: Manifest,
+    /// Digests of the numbers; no answer leaves before it is done.
+    check: Check,
     columns: Vec<Column>,
     threads: usize,
 }
 
 impl Predictor {
-    /// Opens a run folder or an artifact folder; every file is verified.
+    /// Opens a run folder or an artifact folder.
+    ///
+    /// Descriptions are verified before this returns; the digests of the numbers are computed meanwhile, and the first
+    /// answer waits for them. Numbers stay in the files: those that are never looked at are never in memory.
     ///
     /// # Errors
     /// [`PredictError::NoModel`] if there is none; [`PredictError::Artifact`] for a file that is damaged, missing
     /// or from a newer version.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, PredictError> {
-        let mut artifact = artifact::open(&artifact_folder(folder.as_ref())?)?;
+        let folder = artifact_folder(folder.as_ref())?;
+        let (mut artifact, check) = artifact::open_while_checking(&folder)?;
         let manifest = artifact.manifest.clone();
         let parts = manifest
             .parts
@@ -45,7 +51,14 @@ impl Predictor {
                 })
             })
             .collect();
-        let ensemble = Ensemble::open(manifest.target.clone(), parts)?;
+        let ensemble = match Ensemble::open(manifest.target.clone(), parts) {
+            Ok(ensemble) => ensemble,
+            Err(error) => {
+                // That a file has changed says more than what came of it.
+                check.wait()?;
+                return Err(error.into());
+            }
+        };
         let columns = manifest
             .columns
             .iter()
@@ -55,6 +68,7 @@ impl Predictor {
         Ok(Self {
             ensemble,
             manifest,
+            check,
             columns,
             threads: 0,
         })
@@ -98,9 +112,15 @@ impl Predictor {
         id.map(|column| column.name.as_str())
     }
 
-    /// The experts and their stack.
-    pub fn ensemble(&self) -> &Ensemble {
-        &self.ensemble
+    /// What the experts and their stack say about rows of a data set.
+    pub(crate) fn answer(
+        &self,
+        dataset: &Arc<Dataset>,
+        rows: &[usize],
+    ) -> Result<Combined, PredictError> {
+        let said = self.ensemble.answer(dataset, rows);
+        self.check.wait()?;
+        Ok(said?)
     }
 
     /// Answers one record; paths in it are relative to the working directory. Columns that it lacks are missing.
@@ -116,10 +136,7 @@ impl Predictor {
                 bad.column, bad.text
             )));
         }
-        Ok(self
-            .ensemble
-            .answer(&dataset, &[0])?
-            .answer(self.target(), 0))
+        Ok(self.answer(&dataset, &[0])?.answer(self.target(), 0))
     }
 
     /// Answers some rows of a table, in order; memory does not grow with their number.
@@ -140,7 +157,7 @@ impl Predictor {
             let end = rows.end.min(start + CHUNK);
             let part = Arc::new(table.rows(start..end));
             let dataset = self.open_dataset(&part, OnBad::Skip)?;
-            let combined = self.ensemble.answer(&dataset, dataset.good_rows())?;
+            let combined = self.answer(&dataset, dataset.good_rows())?;
             let mut predictions: Vec<Prediction> = dataset
                 .good_rows()
                 .iter()
