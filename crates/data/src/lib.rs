@@ -16,6 +16,7 @@ mod modality;
 mod parse;
 mod picture;
 pub mod sample;
+mod series;
 mod source;
 pub mod split;
 mod table;
@@ -32,6 +33,11 @@ pub use modality::{
 };
 pub use parse::{is_missing_word, number_name, parse_date, parse_number};
 pub use picture::{PictureError, decode_picture, median_picture_px, resize_picture};
+pub use series::{
+    ChannelStats, SeriesAugment, SeriesError, SeriesLimits, augment_series, channel_stats,
+    decode_series, fill_gaps, parse_series, read_series, resample_len, series_feature_names,
+    series_features, series_from_rows, series_from_values,
+};
 pub use source::FORMATS;
 pub use table::{BadRow, CellRef, Table};
 pub use target::{Truth, fit_target, truth, weights};
