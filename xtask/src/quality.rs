@@ -1,14 +1,14 @@
 //! The accuracy and start-up bars, with the release binary on real data, written into `benches/RESULTS.md`.
 
 use std::{
-    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
-    process::Command,
-    time::Instant,
 };
 
 use serde_json::Value;
+
+use crate::release::{self, output};
+use crate::results;
 
 /// One bar: a training and an evaluation, and the value that must be reached.
 struct Bar {
@@ -126,7 +126,7 @@ struct Options {
 /// Runs the bars that were asked for and writes their table.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let options = parse(arguments)?;
-    let binary = build_release()?;
+    let binary = release::build_binary()?;
     let work = PathBuf::from("target/quality");
     fs::create_dir_all(&work).map_err(|error| format!("{}: {error}", work.display()))?;
     let wanted = |name: &str| options.only.as_deref().is_none_or(|only| only == name);
@@ -196,18 +196,18 @@ struct Row {
     holds: bool,
 }
 
-fn build_release() -> Result<PathBuf, String> {
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--package", "multifuse"])
-        .status()
-        .map_err(|error| format!("cargo does not start: {error}"))?;
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    let binary = target.join("release/multifuse");
-    if status.success() && binary.exists() {
-        Ok(binary)
-    } else {
-        Err("the release binary does not build".to_owned())
+impl Row {
+    fn cells(&self) -> Vec<String> {
+        let holds = if self.holds { "yes" } else { "**no**" };
+        vec![
+            self.name.clone(),
+            self.value.clone(),
+            self.limit.clone(),
+            self.stretch.clone(),
+            format!("{:.1}", self.secs),
+            holds.to_owned(),
+            format!("`{}`", self.command),
+        ]
     }
 }
 
@@ -358,72 +358,18 @@ fn measure_help(binary: &Path) -> Result<Row, String> {
     })
 }
 
-/// Runs the binary; seconds and standard output.
-fn output(binary: &Path, arguments: &[&str]) -> Result<(f64, String), String> {
-    eprintln!("   multifuse {}", arguments.join(" "));
-    let start = Instant::now();
-    let output = Command::new(binary)
-        .args(arguments)
-        .output()
-        .map_err(|error| format!("{}: {error}", binary.display()))?;
-    let secs = start.elapsed().as_secs_f64();
-    if output.status.success() {
-        Ok((secs, String::from_utf8_lossy(&output.stdout).into_owned()))
-    } else {
-        Err(format!(
-            "multifuse {} failed\n{}",
-            arguments.join(" "),
-            String::from_utf8_lossy(&output.stderr)
-        ))
-    }
-}
-
-const START: &str = "<!-- quality: written by `cargo xtask quality` -->";
-const END: &str = "<!-- quality: end -->";
-
-/// Replaces the measured rows in the table and keeps the others.
+/// Writes the measured rows and keeps the others.
 fn write_results(rows: &[Row]) -> Result<(), String> {
-    let path = Path::new("benches/RESULTS.md");
-    let text = fs::read_to_string(path).unwrap_or_default();
-    let (before, old, after) = sections(&text);
-    let mut lines: Vec<String> = old
-        .lines()
-        .filter(|line| {
-            line.starts_with("| ") && !line.starts_with("| bar ") && !line.starts_with("|---")
-        })
-        .filter(|line| {
-            !rows
-                .iter()
-                .any(|row| line.starts_with(&format!("| {} |", row.name)))
-        })
-        .map(str::to_owned)
-        .collect();
-    for row in rows {
-        let holds = if row.holds { "yes" } else { "**no**" };
-        let line = format!(
-            "| {} | {} | {} | {} | {:.1} | {holds} | `{}` |",
-            row.name, row.value, row.limit, row.stretch, row.secs, row.command
-        );
-        eprintln!("{line}");
-        lines.push(line);
+    let table = results::Table {
+        chore: "quality",
+        preface: "",
+        columns: &[
+            "bar", "measured", "at least", "stretch", "seconds", "holds", "command",
+        ],
+    };
+    let lines: Vec<Vec<String>> = rows.iter().map(Row::cells).collect();
+    for cells in &lines {
+        eprintln!("| {} |", cells.join(" | "));
     }
-    let mut table = String::from(
-        "| bar | measured | at least | stretch | seconds | holds | command |\n|---|---|---|---|---|---|---|\n",
-    );
-    for line in lines {
-        let _ = writeln!(table, "{line}");
-    }
-    let new = format!("{before}{START}\n\n{table}\n{END}{after}");
-    fs::write(path, new).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-fn sections(text: &str) -> (String, String, String) {
-    match (text.find(START), text.find(END)) {
-        (Some(start), Some(end)) if start < end => (
-            text[..start].to_owned(),
-            text[start..end].to_owned(),
-            text[end + END.len()..].to_owned(),
-        ),
-        _ => (format!("{text}\n"), String::new(), "\n".to_owned()),
-    }
+    results::write(&table, &lines)
 }

@@ -1,31 +1,48 @@
-//! Milliseconds of one training step of whole networks: forward, backward, AdamW.
+//! Milliseconds of one training step of whole networks: forward, backward, optimiser.
 //!
-//! `cargo bench -p multifuse-engine` prints one line for each; `-- NAME SECONDS` runs those whose name contains NAME
-//! for SECONDS each. Random weights and inputs: what is measured does not depend on the values.
+//! `cargo bench -p multifuse-engine` prints one line for each on random numbers; `-- NAME SECONDS` runs those whose
+//! name contains NAME for SECONDS each. `serve` and `floors` are the side of the engine in `cargo xtask bench`.
 
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::print_stdout,
     reason = "a bench prints its result and has nobody to report a mistake to"
 )]
 
+mod floors;
 mod net;
 mod networks;
+mod peers;
+mod serve;
+mod source;
+mod transformer;
 
 use std::time::Instant;
 
 use net::Net;
+use source::Source;
 
 fn main() {
-    let mut args = std::env::args()
+    let arguments: Vec<String> = std::env::args()
         .skip(1)
-        .filter(|arg| !arg.starts_with("--"));
-    let wanted = args.next().unwrap_or_default();
-    let seconds = args.next().and_then(|arg| arg.parse().ok()).unwrap_or(4.0);
-    for (name, build) in networks::ALL {
-        if name.contains(&wanted) {
-            // On a thread of the pool, as a trainer does: calls from outside wake it for every operation.
-            rayon::scope(|_| measure(name, &mut build(), seconds));
+        .filter(|argument| !argument.starts_with("--"))
+        .collect();
+    // On a thread of the pool, as a trainer does: calls from outside wake it for every operation.
+    rayon::scope(|_| match arguments.split_first() {
+        Some((word, rest)) if word == "serve" => serve::run(rest),
+        Some((word, _)) if word == "floors" => floors::run(),
+        _ => steps(&arguments),
+    });
+}
+
+fn steps(arguments: &[String]) {
+    let wanted = arguments.first().map_or("", String::as_str);
+    let seconds = arguments.get(1).and_then(|argument| argument.parse().ok());
+    for named in networks::ALL {
+        if named.name.contains(wanted) {
+            let mut net = (named.build)(&Source::random());
+            measure(named.name, &mut net, seconds.unwrap_or(4.0));
         }
     }
 }

@@ -1,0 +1,159 @@
+//! Ours beside PyTorch and TensorFlow on the same cores, interleaved; written into `benches/RESULTS.md`.
+
+mod interleave;
+mod machine;
+mod peers;
+mod side;
+mod table;
+mod workload;
+
+use serde_json::json;
+
+use crate::{release, results};
+use interleave::Pace;
+use machine::Machine;
+use peers::Peers;
+use table::Row;
+use workload::{Task, WORKLOADS};
+
+struct Options {
+    only: Option<String>,
+    phase: Option<String>,
+    json: bool,
+    pace: Pace,
+}
+
+/// Runs the lines that were asked for, prints them and writes their table.
+pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
+    let options = parse(arguments)?;
+    let tasks = tasks(&options)?;
+    let bench = release::build_bench("multifuse-engine", "step")?;
+    let peers = Peers::prepare();
+    let peers = match &peers {
+        Ok(peers) => Some(peers),
+        Err(reason) => {
+            eprintln!("without PyTorch and TensorFlow: {reason}\nours runs alone");
+            None
+        }
+    };
+    let machine = Machine::measure(&bench, peers)?;
+    eprintln!("{}", machine.text());
+    let mut rows = Vec::new();
+    let mut wrong = Vec::new();
+    for task in &tasks {
+        let outcome = interleave::measure(task, &bench, peers, options.pace)?;
+        wrong.extend(outcome.disagreement);
+        rows.push(Row {
+            workload: task.workload.name.to_owned(),
+            phase: task.label(),
+            ours: outcome.ours,
+            peer: outcome.peers.into_iter().next(),
+            bar: task.bar,
+            memory_bar: task.memory_bar,
+            floor_ms: Some(machine.floor_ms(task)),
+        });
+    }
+    write(&machine, &rows, &options)?;
+    let missed = rows.iter().filter(|row| !row.holds());
+    wrong.extend(missed.map(|row| format!("missed: {}", row.name())));
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(wrong.join("\n"))
+    }
+}
+
+fn write(machine: &Machine, rows: &[Row], options: &Options) -> Result<(), String> {
+    let preface = format!(
+        "{} Medians of {} rounds. Floor: floating-point operations / peak of the product + bytes of the optimiser \
+         (28 for each parameter that the step changes) / speed of the copy.",
+        machine.text(),
+        options.pace.rounds
+    );
+    let lines: Vec<Vec<String>> = rows.iter().map(Row::cells).collect();
+    for cells in &lines {
+        eprintln!("| {} |", cells.join(" | "));
+    }
+    if options.json {
+        let rows: Vec<_> = rows.iter().map(Row::json).collect();
+        let all = json!({ "machine": machine.json(), "rows": rows });
+        #[allow(clippy::print_stdout, reason = "the answer of `--json`")]
+        {
+            println!("{all:#}");
+        }
+    }
+    results::write(
+        &results::Table {
+            chore: "bench",
+            preface: &preface,
+            columns: &table::COLUMNS,
+        },
+        &lines,
+    )
+}
+
+fn tasks(options: &Options) -> Result<Vec<Task>, String> {
+    let wanted = |option: &Option<String>, name: &str| {
+        option
+            .as_deref()
+            .is_none_or(|only| name.eq_ignore_ascii_case(only))
+    };
+    let tasks: Vec<Task> = WORKLOADS
+        .iter()
+        .filter(|workload| wanted(&options.only, workload.name))
+        .flat_map(Task::all)
+        .filter(|task| wanted(&options.phase, &task.label()))
+        .collect();
+    if tasks.is_empty() {
+        let all: Vec<String> = WORKLOADS
+            .iter()
+            .flat_map(Task::all)
+            .map(|task| format!("{} {}", task.workload.name, task.label()))
+            .collect();
+        return Err(format!("no such line (known: {})", all.join(", ")));
+    }
+    Ok(tasks)
+}
+
+fn parse(arguments: &[String]) -> Result<Options, String> {
+    let mut options = Options {
+        only: None,
+        phase: None,
+        json: false,
+        pace: Pace {
+            rounds: 5,
+            train_secs: 3.0,
+            infer_secs: 1.5,
+        },
+    };
+    let mut rest = arguments.iter();
+    while let Some(flag) = rest.next() {
+        let mut value = || rest.next().ok_or_else(|| format!("{flag} needs a value"));
+        match flag.as_str() {
+            "--only" => options.only = Some(value()?.clone()),
+            "--phase" => options.phase = Some(value()?.clone()),
+            "--rounds" => {
+                let text = value()?;
+                options.pace.rounds = text
+                    .parse()
+                    .ok()
+                    .filter(|rounds| *rounds > 0)
+                    .ok_or_else(|| format!("--rounds takes a number above 0, got {text:?}"))?;
+            }
+            "--json" => options.json = true,
+            "--quick" => {
+                options.pace = Pace {
+                    rounds: 2,
+                    train_secs: 1.0,
+                    infer_secs: 0.5,
+                }
+            }
+            other => {
+                return Err(format!(
+                    "bench takes --rounds N, --only NAME, --phase NAME, --json, --quick, got {other:?}"
+                ));
+            }
+        }
+    }
+    Ok(options)
+}
