@@ -6,6 +6,7 @@
 //! [`augment`], generated sets in [`sample`]. It must not know tensors, networks or experts.
 
 pub mod augment;
+mod clip;
 mod dataset;
 mod error;
 #[cfg(test)]
@@ -23,6 +24,9 @@ mod table;
 mod target;
 
 pub use augment::ImageAugment;
+pub use clip::{
+    ClipError, ClipHeader, ClipLimits, ClipOptions, ClipSource, Sampling, clip_header, decode_clip,
+};
 pub use dataset::{BadRecord, Dataset, DatasetOptions, Progress};
 pub use error::DataError;
 pub use inspect::{Balance, ColumnInfo, Inspection, Warning, inspect};
