@@ -18,6 +18,7 @@ mod parse;
 mod picture;
 pub mod sample;
 mod series;
+pub mod sound;
 mod source;
 pub mod split;
 mod table;

@@ -1,0 +1,106 @@
+//! Mel scales, triangular filters and windows.
+
+use std::f64::consts::TAU;
+
+use super::{LogMelConfig, MelNorm, MelScale, Window};
+
+impl MelScale {
+    fn mel(self, hz: f64) -> f64 {
+        match self {
+            Self::Slaney if hz < SLANEY_BREAK_HZ => hz / SLANEY_HZ_PER_MEL,
+            Self::Slaney => SLANEY_BREAK_MEL + (hz / SLANEY_BREAK_HZ).ln() / slaney_step(),
+            Self::Htk => 2595.0 * (1.0 + hz / 700.0).log10(),
+            Self::Kaldi => 1127.0 * (1.0 + hz / 700.0).ln(),
+        }
+    }
+
+    fn hz(self, mel: f64) -> f64 {
+        match self {
+            Self::Slaney if mel < SLANEY_BREAK_MEL => mel * SLANEY_HZ_PER_MEL,
+            Self::Slaney => SLANEY_BREAK_HZ * (slaney_step() * (mel - SLANEY_BREAK_MEL)).exp(),
+            Self::Htk => 700.0 * (10.0_f64.powf(mel / 2595.0) - 1.0),
+            Self::Kaldi => 700.0 * ((mel / 1127.0).exp() - 1.0),
+        }
+    }
+}
+
+/// Linear below, logarithmic above. Source: Slaney 1998, "Auditory Toolbox", Technical Report 1998-010.
+const SLANEY_BREAK_HZ: f64 = 1000.0;
+const SLANEY_HZ_PER_MEL: f64 = 200.0 / 3.0;
+const SLANEY_BREAK_MEL: f64 = SLANEY_BREAK_HZ / SLANEY_HZ_PER_MEL;
+
+/// Logarithm of the frequency ratio of one mel above the break.
+fn slaney_step() -> f64 {
+    6.4_f64.ln() / 27.0
+}
+
+/// One triangular filter: its weights from the first bin that is not zero.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Filter {
+    pub(super) first: usize,
+    pub(super) weights: Vec<f32>,
+}
+
+/// The filters of a configuration over the bins of its spectrum; one narrower than a bin may be empty.
+pub(super) fn filters(config: &LogMelConfig) -> Vec<Filter> {
+    let scale = config.scale;
+    let bin_hz = f64::from(config.rate_hz) / config.fft_len as f64;
+    // Kaldi's triangles are straight on the mel axis, the others on the frequency axis.
+    let axis = |hz: f64| match scale {
+        MelScale::Kaldi => scale.mel(hz),
+        MelScale::Slaney | MelScale::Htk => hz,
+    };
+    let (low, high) = (
+        scale.mel(config.f_min_hz.into()),
+        scale.mel(config.f_max_hz.into()),
+    );
+    let step = (high - low) / (config.num_mels + 1) as f64;
+    let edge_hz = |at: usize| scale.hz(low + step * at as f64);
+    let bins: Vec<f64> = (0..=config.fft_len / 2)
+        .map(|bin| axis(bin as f64 * bin_hz))
+        .collect();
+    (0..config.num_mels)
+        .map(|band| {
+            let [left, centre, right] = [0, 1, 2].map(|edge| axis(edge_hz(band + edge)));
+            let gain = match config.norm {
+                MelNorm::None => 1.0,
+                MelNorm::Slaney => 2.0 / (edge_hz(band + 2) - edge_hz(band)),
+            };
+            let weights = bins.iter().map(|at| {
+                let rising = (at - left) / (centre - left);
+                let falling = (right - at) / (right - centre);
+                (rising.min(falling).max(0.0) * gain) as f32
+            });
+            trimmed(&weights.collect::<Vec<f32>>())
+        })
+        .collect()
+}
+
+fn trimmed(weights: &[f32]) -> Filter {
+    let first = weights.iter().position(|weight| *weight > 0.0).unwrap_or(0);
+    let end = weights
+        .iter()
+        .rposition(|weight| *weight > 0.0)
+        .map_or(first, |last| last + 1);
+    Filter {
+        first,
+        weights: weights[first..end].to_vec(),
+    }
+}
+
+/// Weights of the samples of a frame.
+pub(super) fn window(kind: Window, len: usize) -> Vec<f32> {
+    let period = match kind {
+        Window::Hann => len,
+        Window::HannSymmetric | Window::Hamming | Window::Povey => len - 1,
+    };
+    let weight = |at: usize| {
+        let cosine = (TAU * at as f64 / period.max(1) as f64).cos();
+        match kind {
+            Window::Hann | Window::HannSymmetric => 0.5 - 0.5 * cosine,
+            Window::Hamming => 0.54 - 0.46 * cosine,
+            Window::Povey => (0.5 - 0.5 * cosine).powf(0.85),
+        }
+    };
+    (0..len).map(|at| weight(at) as f32).collect()
+}
