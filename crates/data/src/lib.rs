@@ -13,6 +13,7 @@ mod error;
 mod fixture;
 mod inspect;
 mod loader;
+mod medical;
 mod modality;
 mod parse;
 mod picture;
@@ -32,6 +33,10 @@ pub use dataset::{BadRecord, Dataset, DatasetOptions, Progress};
 pub use error::DataError;
 pub use inspect::{Balance, ColumnInfo, Inspection, Warning, inspect};
 pub use loader::{Epoch, Loader, LoaderConfig, LoaderTarget};
+pub use medical::{
+    Dicom, DicomOptions, MedicalError, MedicalFormat, MedicalLimits, SliceAxis, Window,
+    decode_dicom, decode_nifti, dicom_field_names, medical_format, volume_slices,
+};
 pub use modality::{
     Augmentation, DATE_WIDTH, Fitted, FittedCategory, FittedDate, FittedNgrams, FittedNumber,
     FittedPixels, FittedTokens, SparseRows, words,
