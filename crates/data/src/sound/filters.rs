@@ -104,3 +104,68 @@ pub(super) fn window(kind: Window, len: usize) -> Vec<f32> {
     };
     (0..len).map(|at| weight(at) as f32).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Mels of the formulas in f64; Slaney's from librosa's documentation: `hz_to_mel([110, 220, 440])` and 1,000 Hz.
+    #[test]
+    fn scales_are_those_of_the_literature_and_have_inverses() {
+        for (hz, mel) in [(110.0, 1.65), (220.0, 3.3), (440.0, 6.6), (1000.0, 15.0)] {
+            assert!((MelScale::Slaney.mel(hz) - mel).abs() < 1e-9);
+        }
+        // Both constants are rounded so that 1,000 Hz is nearly 1,000 mel.
+        assert!((MelScale::Htk.mel(1000.0) - 1000.0).abs() < 0.02);
+        assert!((MelScale::Kaldi.mel(1000.0) - 1000.0).abs() < 0.02);
+        for scale in [MelScale::Slaney, MelScale::Htk, MelScale::Kaldi] {
+            for hz in [0.0, 20.0, 999.0, 1000.0, 4321.0, 20_000.0] {
+                assert!(
+                    (scale.hz(scale.mel(hz)) - hz).abs() < 1e-6,
+                    "{scale:?} {hz}"
+                );
+            }
+        }
+    }
+
+    /// A Slaney norm makes the area over the frequencies 1; sums of bins come close where a filter has many.
+    #[test]
+    fn norms_set_heights_and_areas() {
+        let config = LogMelConfig {
+            fft_len: 16_384,
+            ..LogMelConfig::whisper()
+        };
+        for filter in filters(&config) {
+            let area = f64::from(filter.weights.iter().sum::<f32>()) * 16_000.0 / 16_384.0;
+            assert!((area - 1.0).abs() < 1e-3, "{area}");
+        }
+        let config = LogMelConfig {
+            norm: MelNorm::None,
+            ..config
+        };
+        for filter in filters(&config) {
+            let height = filter.weights.iter().copied().fold(0.0, f32::max);
+            assert!((0.97..=1.0).contains(&height), "{height}");
+        }
+    }
+
+    /// `scipy.signal.windows.hann(4, sym)` and `hamming(5)`; Povey's is Hann's to the power of 0.85.
+    #[test]
+    fn windows_are_those_of_scipy() {
+        let near = |got: Vec<f32>, expected: &[f32]| {
+            got.len() == expected.len()
+                && got.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6)
+        };
+        assert!(near(window(Window::Hann, 4), &[0.0, 0.5, 1.0, 0.5]));
+        assert!(near(
+            window(Window::HannSymmetric, 4),
+            &[0.0, 0.75, 0.75, 0.0]
+        ));
+        assert!(near(
+            window(Window::Hamming, 5),
+            &[0.08, 0.54, 1.0, 0.54, 0.08]
+        ));
+        assert!(near(window(Window::Povey, 3), &[0.0, 1.0, 0.0]));
+        assert_eq!(window(Window::Hann, 1).len(), 1);
+    }
+}

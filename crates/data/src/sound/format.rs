@@ -124,6 +124,9 @@ impl<'a> Opened<'a> {
                 format!("not a sound: {}", first_bytes(bytes)),
             )
         })?;
+        if format == SoundFormat::Wav {
+            check_wave_format(bytes)?;
+        }
         let failed = |error: Error| reading_fault(format, &error);
         let reader = open(format, bytes).map_err(failed)?;
         let track = reader
@@ -193,6 +196,9 @@ impl<'a> Opened<'a> {
     }
 }
 
+/// Most channels of a WAV: its mask has 32 places, and the reader cannot shift by all of them.
+const MAX_WAVE_CHANNELS: u16 = 31;
+
 /// The bytes behind any ID3v2 tags. Source: ID3v2.4.0, section 3.1.
 fn behind_tags(mut bytes: &[u8]) -> Result<&[u8], SoundError> {
     while let Some(&[b'I', b'D', b'3', _, _, flags, a, b, c, d]) = bytes.first_chunk::<10>() {
@@ -205,6 +211,34 @@ fn behind_tags(mut bytes: &[u8]) -> Result<&[u8], SoundError> {
             .ok_or_else(|| fault("sound_truncated", "the file ends inside its ID3 tag"))?;
     }
     Ok(bytes)
+}
+
+/// Refuses a WAV whose format chunk has counts that the reader's arithmetic does not expect.
+///
+/// Source: Microsoft 1994, "Multimedia data standards update", `WAVEFORMATEX`.
+fn check_wave_format(bytes: &[u8]) -> Result<(), SoundError> {
+    let mut chunks = bytes.get(12..).unwrap_or_default();
+    while let Some((head, rest)) = chunks.split_first_chunk::<8>() {
+        let [a, b, c, d, length @ ..] = *head;
+        let length = u32::from_le_bytes(length) as usize;
+        if [a, b, c, d] == *b"fmt " {
+            let count = |at: usize| match rest.get(at..at + 2) {
+                Some(&[low, high]) => u16::from_le_bytes([low, high]),
+                _ => 0,
+            };
+            let (channels, bits) = (count(2), count(14));
+            if (1..=MAX_WAVE_CHANNELS).contains(&channels) && bits <= 64 {
+                return Ok(());
+            }
+            let text = format!("damaged WAV: {channels} channels of {bits} bits");
+            return Err(fault("sound_damaged", text));
+        }
+        // Chunks start at even places.
+        chunks = rest
+            .get(length.saturating_add(length % 2)..)
+            .unwrap_or_default();
+    }
+    Ok(())
 }
 
 fn open<'a>(format: SoundFormat, bytes: &'a [u8]) -> Result<Box<dyn FormatReader + 'a>, Error> {

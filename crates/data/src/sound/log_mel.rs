@@ -292,3 +292,234 @@ impl LogMel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sound::{SoundLimits, decode_sound, fixture::tone};
+
+    /// Tolerance of the features of published extractors, as their fixtures state it: absolute and relative.
+    const WHISPER_TOL: f32 = 1e-4;
+    const TRANSFORMER_TOL: f32 = 1e-3;
+    /// Logarithms of f32 powers against f64 ones.
+    const LOG_TOL: f32 = 1e-3;
+
+    fn clip() -> Vec<f32> {
+        let bytes = include_bytes!("golden/clip.wav");
+        decode_sound(bytes, &SoundLimits::default())
+            .unwrap()
+            .samples
+    }
+
+    /// The largest distance from values of `golden/log_mel.py`.
+    fn distance(got: &Spectrogram, golden: &[u8]) -> f32 {
+        let (numbers, _) = golden.as_chunks::<4>();
+        let expected: Vec<f32> = numbers
+            .iter()
+            .map(|bytes| f32::from_le_bytes(*bytes))
+            .collect();
+        assert_eq!(got.values.len(), expected.len());
+        assert_eq!(got.values.len(), got.num_frames * got.num_mels);
+        let pairs = got.values.iter().zip(&expected);
+        pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    }
+
+    #[test]
+    fn whisper_features_match() {
+        let config = LogMelConfig {
+            length: TotalLength::Samples(24 * 160),
+            ..LogMelConfig::whisper()
+        };
+        let got = LogMel::new(config).unwrap().transform(&clip());
+        assert_eq!((got.num_frames, got.num_mels), (24, 80));
+        let worst = distance(&got, include_bytes!("golden/whisper.bin"));
+        assert!(worst < WHISPER_TOL, "{worst}");
+    }
+
+    #[test]
+    fn audio_spectrogram_transformer_features_match() {
+        let config = LogMelConfig {
+            length: TotalLength::Frames(24),
+            ..LogMelConfig::audio_spectrogram_transformer()
+        };
+        let got = LogMel::new(config).unwrap().transform(&clip());
+        assert_eq!((got.num_frames, got.num_mels), (24, 128));
+        let worst = distance(&got, include_bytes!("golden/ast.bin"));
+        assert!(worst < TRANSFORMER_TOL, "{worst}");
+    }
+
+    #[test]
+    fn small_features_match() {
+        let got = LogMel::small(16_000).unwrap().transform(&clip());
+        assert_eq!((got.num_frames, got.num_mels), (21, 40));
+        let worst = distance(&got, include_bytes!("golden/small.bin"));
+        assert!(worst < LOG_TOL, "{worst}");
+    }
+
+    #[test]
+    fn presets_have_the_shapes_of_their_models() {
+        for (preset, frames, mels) in [
+            (LogMel::whisper(), 3000, 80),
+            (LogMel::audio_spectrogram_transformer(), 1024, 128),
+        ] {
+            preset.config().check().unwrap();
+            let got = preset.transform(&tone(440.0, 16_000, 0.1).samples);
+            assert_eq!((got.num_frames, got.num_mels), (frames, mels));
+            assert_eq!(got.values.len(), frames * mels);
+        }
+    }
+
+    #[test]
+    fn small_features_suit_any_rate_and_length() {
+        for rate_hz in [1, 50, 1000, 8000, 11_025, 16_000, 44_100, 192_000] {
+            let log_mel = LogMel::small(rate_hz).unwrap();
+            let empty = log_mel
+                .filters
+                .iter()
+                .filter(|filter| filter.weights.is_empty())
+                .count();
+            assert_eq!(empty, 0, "{rate_hz} Hz");
+            for len in [0, 1, 63, 200, 5000] {
+                let got = log_mel.transform(&vec![0.1; len]);
+                assert_eq!(got.num_frames, log_mel.num_frames(len));
+                assert!(got.num_frames > 0 && got.values.iter().all(|value| value.is_finite()));
+            }
+        }
+        assert_eq!(LogMel::small(0).unwrap_err().reason_code, "bad_setting");
+    }
+
+    /// Frames at the ends, by hand: 10 samples, frames of 4 every 3.
+    #[test]
+    fn edges_give_the_frames_they_say() {
+        let frames = |edge, drop_last_frame, window_len, len| {
+            let config = LogMelConfig {
+                window_len,
+                hop_len: 3,
+                edge,
+                drop_last_frame,
+                ..LogMelConfig::small(8000)
+            };
+            LogMel::new(config)
+                .unwrap()
+                .transform(&vec![0.5; len])
+                .num_frames
+        };
+        assert_eq!(frames(FrameEdge::Whole, false, 4, 10), 3);
+        assert_eq!(frames(FrameEdge::Whole, true, 4, 10), 2);
+        assert_eq!(frames(FrameEdge::Reflect, false, 4, 10), 4);
+        assert_eq!(frames(FrameEdge::Zero, false, 5, 9), 3);
+        // Clips far shorter than a frame.
+        for len in 0..3 {
+            assert_eq!(frames(FrameEdge::Reflect, false, 201, len), 1);
+        }
+    }
+
+    /// Mirrored without the end itself, as numpy's `reflect`: 3 2 | 1 2 3 4 | 3 2.
+    #[test]
+    fn reflection_leaves_out_the_end_itself() {
+        let config = LogMelConfig {
+            window_len: 4,
+            edge: FrameEdge::Reflect,
+            ..LogMelConfig::small(8000)
+        };
+        let (signal, _) = LogMel::new(config).unwrap().signal(&[1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(signal[..8], [3.0, 2.0, 1.0, 2.0, 3.0, 4.0, 3.0, 2.0]);
+    }
+
+    /// Silence behind a clip must come out as if it had been transformed.
+    #[test]
+    fn frames_of_silence_are_those_of_zeros() {
+        let mut samples = tone(440.0, 16_000, 0.1).samples;
+        for edge in [FrameEdge::Reflect, FrameEdge::Zero, FrameEdge::Whole] {
+            let config = LogMelConfig {
+                edge,
+                length: TotalLength::Samples(8000),
+                ..LogMelConfig::whisper()
+            };
+            let log_mel = LogMel::new(config).unwrap();
+            let short = log_mel.transform(&samples);
+            samples.resize(8000, 0.0);
+            assert_eq!(log_mel.transform(&samples), short, "{edge:?}");
+            samples.truncate(1600);
+        }
+    }
+
+    #[test]
+    fn a_tone_is_loudest_in_its_band() {
+        let log_mel = LogMel::new(LogMelConfig {
+            remove_band_mean: false,
+            ..LogMelConfig::small(16_000)
+        });
+        let got = log_mel
+            .unwrap()
+            .transform(&tone(1000.0, 16_000, 0.2).samples);
+        let row = &got.values[..40];
+        let loudest = (0..40).max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap();
+        // Mels of 50, 1,000 and 8,000 Hz are 77.8, 1,000 and 2,840: band 14 is centred at 1,088, 13 at 1,020.
+        let step = (2840.0 - 77.8) / 41.0;
+        assert_eq!(loudest, ((1000.0_f64 - 77.8) / step).round() as usize - 1);
+    }
+
+    #[test]
+    fn frames_are_picked_evenly_or_put_into_the_middle() {
+        let values = (0..10).map(|at| at as f32).collect();
+        let five = Spectrogram {
+            num_frames: 5,
+            num_mels: 2,
+            values,
+        };
+        assert_eq!(five.fit_frames(3).values, [0.0, 1.0, 4.0, 5.0, 8.0, 9.0]);
+        assert_eq!(five.fit_frames(1).values, [0.0, 1.0]);
+        assert_eq!(five.fit_frames(5), five);
+        let wide = five.fit_frames(8);
+        assert_eq!(wide.values[2..12], five.values);
+        assert_eq!((wide.values[0], wide.values[15]), (0.0, 0.0));
+    }
+
+    #[test]
+    fn settings_that_cannot_be_computed_are_refused() {
+        let good = LogMelConfig::whisper();
+        for bad in [
+            LogMelConfig {
+                hop_len: 0,
+                ..good.clone()
+            },
+            LogMelConfig {
+                window_len: 0,
+                ..good.clone()
+            },
+            LogMelConfig {
+                fft_len: 256,
+                ..good.clone()
+            },
+            LogMelConfig {
+                fft_len: 1 << 20,
+                ..good.clone()
+            },
+            LogMelConfig {
+                f_max_hz: 8001.0,
+                ..good.clone()
+            },
+            LogMelConfig {
+                f_min_hz: f32::NAN,
+                ..good.clone()
+            },
+            LogMelConfig {
+                floor: 0.0,
+                ..good.clone()
+            },
+            LogMelConfig {
+                deviation: 0.0,
+                ..good.clone()
+            },
+            LogMelConfig {
+                length: TotalLength::Samples(0),
+                ..good.clone()
+            },
+        ] {
+            assert_eq!(LogMel::new(bad).unwrap_err().reason_code, "bad_setting");
+        }
+        let text = serde_json::to_string(&good).unwrap();
+        assert_eq!(serde_json::from_str::<LogMelConfig>(&text).unwrap(), good);
+    }
+}
