@@ -225,6 +225,27 @@ fn colour_pictures_are_read() {
     );
 }
 
+/// Bytes of 16-bit words stand the other way round in the other byte order.
+#[test]
+fn bytes_in_words_are_turned_and_kinds_that_are_not_there_are_not_looked_for() {
+    let mut elements = colour("RGB", 0, &[2, 1, 4, 3, 6, 5]);
+    for element in &mut elements {
+        if element.1 == b"US" {
+            element.2.reverse();
+        }
+    }
+    elements[6].1 = b"OW";
+    let dicom = read(&file(BIG, &elements)).unwrap();
+    assert_eq!(dicom.frames[0].rgb, [1, 2, 3, 4, 5, 6]);
+
+    // Says explicit, is implicit.
+    let mut bytes = file(EXPLICIT, &[]);
+    for one in grey(IMPLICIT, "MONOCHROME2", &STORED) {
+        bytes.extend(element(IMPLICIT, &one));
+    }
+    assert_eq!(levels(&read(&bytes).unwrap(), 0), LEVELS);
+}
+
 /// Compressed pixels: an item of offsets, items of fragments, the end mark.
 fn fragments(items: &[&[u8]]) -> Vec<u8> {
     let item = |body: &[u8]| {
@@ -293,6 +314,16 @@ fn jpeg_and_rle_frames_are_read_and_others_are_named() {
     let error = read(&compressed("1.2.840.10008.1.2.4.90", &elements, &[&jpeg])).unwrap_err();
     assert_eq!(error.reason_code, "medical_unsupported");
     assert!(error.text.contains("JPEG 2000"), "{}", error.text);
+    let mut deep = jpeg.clone();
+    let frame = deep
+        .windows(2)
+        .position(|pair| pair == [0xff, 0xc0])
+        .unwrap();
+    deep[frame + 4] = 12;
+    assert_eq!(
+        code(&compressed(baseline, &elements, &[&deep])),
+        "medical_unsupported"
+    );
 
     // High bytes, then low bytes; the first is -2 = 0xfffe.
     let mut rle = vec![0; 64];

@@ -45,8 +45,11 @@ const EXPLICIT_LITTLE: Encoding = Encoding {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Pixels {
     None,
-    /// Numbers one after the other.
-    Plain(std::ops::Range<usize>),
+    /// Numbers one after the other; `words` if bytes are stored in pairs, in the order of 16-bit words.
+    Plain {
+        place: std::ops::Range<usize>,
+        words: bool,
+    },
     /// Fragments of compressed frames, with the place of each frame's first fragment where the file says.
     Fragments {
         offsets: Vec<u32>,
@@ -91,11 +94,16 @@ impl<'a> Elements<'a> {
             .text(TRANSFER_SYNTAX)
             .unwrap_or_default()
             .to_owned();
+        // Some files are implicit whatever they say: no letters stand where a kind would.
+        let has_kinds = bytes
+            .get(at + 4..at + 6)
+            .is_none_or(|kind| kind.iter().all(u8::is_ascii_uppercase));
+        let is_deflated = elements.syntax == "1.2.840.10008.1.2.1.99";
         elements.encoding = Encoding {
-            explicit: elements.syntax != "1.2.840.10008.1.2",
+            explicit: elements.syntax != "1.2.840.10008.1.2" && (has_kinds || is_deflated),
             little: elements.syntax != "1.2.840.10008.1.2.2",
         };
-        if elements.syntax == "1.2.840.10008.1.2.1.99" {
+        if is_deflated {
             let plain = inflate(&bytes[at..], limits)?;
             elements.places.clear();
             Walk::new(&plain, 0, elements.encoding).run(&mut elements, |_| true)?;
@@ -210,7 +218,8 @@ impl<'b> Walk<'b> {
             }
             let place = self.take(head.length)?;
             if head.tag == PIXEL_DATA {
-                elements.pixels = Pixels::Plain(place);
+                let words = head.kind == *b"OW";
+                elements.pixels = Pixels::Plain { place, words };
             } else {
                 elements.places.insert(head.tag, place);
             }

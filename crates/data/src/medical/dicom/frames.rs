@@ -164,7 +164,7 @@ fn decode_frame(
     let pixels = layout.rows * layout.columns;
     let frame_bytes = pixels * layout.samples * layout.width;
     match &elements.pixels {
-        Pixels::Plain(place) => {
+        Pixels::Plain { place, words } => {
             if !matches!(
                 layout.photometric,
                 "MONOCHROME1" | "MONOCHROME2" | "RGB" | "YBR_FULL"
@@ -173,13 +173,24 @@ fn decode_frame(
                 return Err(fault("medical_unsupported", text));
             }
             let data = &elements.bytes[place.clone()];
-            let wanted = frame * frame_bytes..(frame + 1) * frame_bytes;
             let (got, all) = (data.len(), frame_bytes * num_frames);
-            let data = data.get(wanted).filter(|_| got >= all).ok_or_else(|| {
+            if got < all {
                 let text = format!("the pixels have {got} bytes, the header promises {all}");
-                fault("medical_truncated", text)
-            })?;
-            Ok(from_plain(layout, data, layout.little, layout.planar))
+                return Err(fault("medical_truncated", text));
+            }
+            let wanted = frame * frame_bytes..(frame + 1) * frame_bytes;
+            if *words && layout.width == 1 && !layout.little {
+                // The last byte of an odd number has no neighbour.
+                let turned = |at: usize| data.get(at ^ 1).or(data.get(at)).copied();
+                let data: Vec<u8> = wanted.filter_map(turned).collect();
+                return Ok(from_plain(layout, &data, true, layout.planar));
+            }
+            Ok(from_plain(
+                layout,
+                &data[wanted],
+                layout.little,
+                layout.planar,
+            ))
         }
         Pixels::Fragments { offsets, fragments } => {
             let data = fragments_of(frame, num_frames, offsets, fragments)?;
@@ -195,7 +206,7 @@ fn decode_frame(
                 }
                 // Baseline, and extended with 8 bits.
                 "1.2.840.10008.1.2.4.50" | "1.2.840.10008.1.2.4.51" => {
-                    from_jpeg(layout, &data, frame)
+                    from_jpeg(layout, data, frame)
                 }
                 other => Err(unsupported(other)),
             }
@@ -257,8 +268,23 @@ fn fragments_of<'a>(
     })
 }
 
-fn from_jpeg(layout: &Layout<'_>, data: &[u8], frame: usize) -> Result<Frame, MedicalError> {
-    let picture = decode_picture(data).map_err(|error| from_picture(error, frame))?;
+/// Adobe's marker with "no colour transform". Source: ITU-T T.872, 6.5.3.
+const NO_TRANSFORM: [u8; 16] = *b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0";
+
+fn from_jpeg(layout: &Layout<'_>, mut data: Vec<u8>, frame: usize) -> Result<Frame, MedicalError> {
+    // Without a marker of its own the picture's header decides what the three colours are.
+    let has_marker = data
+        .windows(9)
+        .take(1024)
+        .any(|window| window.ends_with(b"Adobe"));
+    if layout.photometric == "RGB" && !has_marker && data.starts_with(&[0xff, 0xd8]) {
+        data.splice(2..2, NO_TRANSFORM);
+    }
+    if precision(&data).is_some_and(|bits| bits != 8) {
+        let text = "JPEG of more than 8 bits; read are uncompressed, RLE and baseline JPEG";
+        return Err(fault("medical_unsupported", text));
+    }
+    let picture = decode_picture(&data).map_err(|error| from_picture(error, frame))?;
     if (picture.width, picture.height) != (layout.columns, layout.rows) {
         let text = format!(
             "frame {} has {} x {} pixels, the header says {} x {}",
@@ -278,6 +304,21 @@ fn from_jpeg(layout: &Layout<'_>, data: &[u8], frame: usize) -> Result<Frame, Me
         grey.map(|level| scaled(layout, f64::from(*level)))
             .collect(),
     ))
+}
+
+/// Bits a sample that the frame header of a JPEG says. Source: ITU-T T.81, annex B.
+fn precision(data: &[u8]) -> Option<u8> {
+    let mut at = 2;
+    loop {
+        let [0xff, marker, high, low] = *data.get(at..at + 4)? else {
+            return None;
+        };
+        // C4, C8 and CC are tables and reserved.
+        if matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc) {
+            return data.get(at + 4).copied();
+        }
+        at += 2 + usize::from(u16::from_be_bytes([high, low]));
+    }
 }
 
 fn scaled(layout: &Layout<'_>, value: f64) -> f32 {
