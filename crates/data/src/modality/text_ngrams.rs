@@ -4,7 +4,7 @@
 //! `char` (3-5). Differs: characters are taken within words with `<` and `>` around each, and each of the two blocks
 //! has a norm of 1.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
 use schema::{InputBatch, Payload};
 
@@ -36,7 +36,9 @@ pub struct FittedNgrams {
 #[serde(from = "SavedBlock", into = "SavedBlock")]
 struct Block {
     saved: SavedBlock,
-    index: HashMap<String, u32>,
+    /// Where each n-gram starts and ends among the saved ones, in their order: a search in it is quick enough, and a
+    /// map of them would have to be built before the first record is read.
+    places: Vec<Range<u32>>,
 }
 
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -52,12 +54,16 @@ struct SavedBlock {
 
 impl From<SavedBlock> for Block {
     fn from(saved: SavedBlock) -> Self {
-        let index = if saved.hashed {
-            HashMap::new()
-        } else {
-            saved.ngrams.lines().map(str::to_owned).zip(0..).collect()
-        };
-        Self { saved, index }
+        let mut places = Vec::new();
+        if !saved.hashed {
+            let mut start = 0;
+            for line in saved.ngrams.split_terminator('\n') {
+                let end = start + line.len() as u32;
+                places.push(start..end);
+                start = end + 1;
+            }
+        }
+        Self { saved, places }
     }
 }
 
@@ -122,9 +128,14 @@ impl Block {
         let id = if self.saved.hashed {
             bucket(gram, self.len()) as u32
         } else {
-            *self.index.get(gram)?
+            let gram_at =
+                |place: &Range<u32>| &self.saved.ngrams[place.start as usize..place.end as usize];
+            let found = self
+                .places
+                .binary_search_by(|place| gram_at(place).cmp(gram));
+            found.ok()? as u32
         };
-        (self.saved.num_with[id as usize] > 0).then_some(id)
+        (*self.saved.num_with.get(id as usize)? > 0).then_some(id)
     }
 
     /// Adds the entries of one record, L2 norm 1 together, features shifted by `first`.
