@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::{
     ArtifactError, DataFacts, Manifest, ManifestInput, Part, PartFile, manifest::sha256, open,
-    save, tensors,
+    open_while_checking, save, tensors,
 };
 
 /// What a caller says about a small model.
@@ -173,6 +173,25 @@ fn one_changed_byte_anywhere_is_found_and_its_file_named() {
         fs::write(&path, bytes).unwrap();
     }
     assert!(open(&dir).is_ok());
+}
+
+#[test]
+fn changed_numbers_are_found_while_others_already_use_them() {
+    let (_folder, dir) = saved();
+    let (artifact, check) = open_while_checking(&dir).unwrap();
+    assert!(check.wait().is_ok() && check.wait().is_ok());
+    let weight = artifact.part("joint").unwrap().floats("weight", 4).unwrap();
+    assert_eq!(weight.is_shared(), cfg!(target_endian = "little"));
+    let path = dir.join("joint.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, bytes).unwrap();
+    let (_, check) = open_while_checking(&dir).unwrap();
+    for _ in 0..2 {
+        let error = check.wait().unwrap_err();
+        assert!(error.to_string().contains("joint.safetensors"), "{error}");
+    }
 }
 
 #[test]

@@ -79,6 +79,32 @@ fn one_record_alone_is_answered_as_in_its_table() -> Result<(), multifuse::Probl
 }
 
 #[test]
+fn no_answer_comes_of_changed_numbers() -> Result<(), multifuse::Problem> {
+    let artifact = shared::binary().folder.join("run/artifact");
+    let copy = fresh_folder();
+    for entry in std::fs::read_dir(artifact).unwrap() {
+        let entry = entry.unwrap();
+        let mut bytes = std::fs::read(entry.path()).unwrap();
+        // A file without tensors is all header, whose form would tell before the digest does.
+        let is_numbers = entry
+            .path()
+            .extension()
+            .is_some_and(|it| it == "safetensors");
+        if is_numbers && bytes.len() > 1000 {
+            *bytes.last_mut().unwrap() ^= 1;
+        }
+        std::fs::write(copy.path().join(entry.file_name()), bytes).unwrap();
+    }
+    let model = Predictor::open(copy.path())?;
+    for _ in 0..2 {
+        let problem = model.predict(&record! {}).unwrap_err();
+        let text = multifuse::Problem::from(problem).to_string();
+        assert!(text.contains(".safetensors has changed"), "{text}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_plan_and_a_configuration_need_no_training() -> Result<(), multifuse::Problem> {
     let folder = fresh_folder();
     let table = Table::open(write(folder.path(), "table.csv", tables::regression(40)))?;
