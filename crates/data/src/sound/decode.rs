@@ -105,7 +105,8 @@ fn decode(bytes: &[u8], limits: &SoundLimits) -> Result<Sound, SoundError> {
         header,
         limits,
         planes: Vec::new(),
-        samples: Vec::new(),
+        // Within the limits by now; of a header that lies, the pages stay untouched.
+        samples: Vec::with_capacity(header.num_samples.unwrap_or(0) as usize),
         num_all: 0,
         num_failed: 0,
         num_decoded: 0,

@@ -2,7 +2,7 @@
 //!
 //! The filter and the transforms are `rubato`'s synchronous FFT resampler.
 
-use rubato::{Fft, FixedSync, Resampler, audioadapter_buffers::direct::SequentialSliceOfVecs};
+use rubato::{Fft, FixedSync, Resampler, audioadapter_buffers::direct::InterleavedSlice};
 use schema::Sound;
 
 use super::{SoundError, fault};
@@ -50,9 +50,8 @@ fn run(samples: &[f32], from: usize, to: usize) -> Result<Vec<f32>, String> {
     let block = wanted.div_ceil(least).next_multiple_of(2) * least;
     let mut resampler =
         Fft::<f32>::new(from, to, block, 1, FixedSync::Both).map_err(|error| error.to_string())?;
-    let channels = [samples.to_vec()];
-    let input = SequentialSliceOfVecs::new(&channels, 1, samples.len())
-        .map_err(|error| error.to_string())?;
+    let input =
+        InterleavedSlice::new(samples, 1, samples.len()).map_err(|error| error.to_string())?;
     let output = resampler
         .process_all(&input, samples.len(), None)
         .map_err(|error| error.to_string())?;
