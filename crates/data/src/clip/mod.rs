@@ -39,7 +39,7 @@ pub struct ClipLimits {
     pub max_bytes: usize,
     /// Frames of a clip, default 256. A rate that would give more gives this many, evenly spread.
     pub max_frames: usize,
-    /// Pixels of all frames that are decoded, default 192 Mi.
+    /// Pixels of all frames that are decoded, default 128 Mi: about two seconds of work.
     pub max_decoded_pixels: u64,
     /// Bytes of all frames that are kept, default 128 MiB.
     pub max_kept_bytes: usize,
@@ -54,7 +54,7 @@ impl Default for ClipLimits {
         Self {
             max_bytes: 128 << 20,
             max_frames: 256,
-            max_decoded_pixels: 192 << 20,
+            max_decoded_pixels: 128 << 20,
             max_kept_bytes: 128 << 20,
             max_sound_samples: 16 << 20,
             max_process_secs: 5.0,
