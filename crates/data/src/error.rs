@@ -141,6 +141,22 @@ pub enum DataError {
         /// The length it should have.
         expected: usize,
     },
+    /// The cells of a large table cannot be put in a temporary file.
+    #[error("cannot keep the cells of a large table in a temporary file in \"{folder}\": {source}")]
+    Spill {
+        /// Folder of temporary files.
+        folder: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The temporary file of a large table's cells cannot be read any more.
+    #[error("cells of {table} cannot be read back from their temporary file: {what}")]
+    ReadBack {
+        /// Name of the table.
+        table: String,
+        /// What the system says.
+        what: String,
+    },
     /// Worker threads cannot be started.
     #[error("cannot start worker threads: {what}")]
     Threads {
@@ -219,6 +235,9 @@ fn with_help(problem: Problem, error: &DataError) -> Problem {
             bad.line, bad.text
         )),
         DataError::TwoColumns { .. } => problem.help("rename one of them"),
+        DataError::Spill { .. } | DataError::ReadBack { .. } => problem.help(
+            "make room there, or name another folder in the environment variable TMPDIR (TEMP on Windows)",
+        ),
         DataError::CannotSplit { .. } => {
             problem.help("add records, or give a table of its own with data.validation")
         }

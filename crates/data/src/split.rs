@@ -26,12 +26,13 @@ pub fn groups(
     group_by: Option<&str>,
 ) -> Result<Vec<usize>, DataError> {
     let mut sets = UnionFind::new(rows.len());
+    let limit = (rows.len() as f64 * PLACEHOLDER_SHARE).max(2.0) as usize;
     for keys in content_keys(dataset, rows) {
-        let limit = (rows.len() as f64 * PLACEHOLDER_SHARE).max(2.0) as usize;
-        for members in keys.values().filter(|members| members.len() <= limit) {
+        let shared = keys.chunk_by(|a, b| a.0 == b.0);
+        for members in shared.filter(|members| members.len() <= limit) {
             members
                 .windows(2)
-                .for_each(|pair| sets.join(pair[0], pair[1]));
+                .for_each(|pair| sets.join(pair[0].1 as usize, pair[1].1 as usize));
         }
     }
     if let Some(name) = group_by {
@@ -50,26 +51,25 @@ pub fn groups(
     Ok(sets.numbers())
 }
 
-/// Positions that share a content, by content: one map a text column, one for all pictures together.
-fn content_keys(dataset: &Dataset, rows: &[usize]) -> Vec<BTreeMap<u64, Vec<usize>>> {
-    let mut maps = Vec::new();
-    let mut pictures = BTreeMap::<u64, Vec<usize>>::new();
+/// Contents with the positions that have them, sorted: one list a text column, one for all pictures together.
+fn content_keys(dataset: &Dataset, rows: &[usize]) -> Vec<Vec<(u64, u32)>> {
+    let mut lists = Vec::new();
+    let mut pictures = Vec::new();
     for (col, column) in dataset.columns().iter().enumerate() {
-        let mut texts = BTreeMap::<u64, Vec<usize>>::new();
+        let mut texts = Vec::new();
         for (at, row) in rows.iter().enumerate() {
-            let (map, hash) = match column.modality {
+            let (list, hash) = match column.modality {
                 Modality::Text => (&mut texts, dataset.text_hash(col, *row)),
                 Modality::Image => (&mut pictures, dataset.image_hash(col, *row)),
                 _ => break,
             };
-            if let Some(hash) = hash {
-                map.entry(hash).or_default().push(at);
-            }
+            list.extend(hash.map(|hash| (hash, at as u32)));
         }
-        maps.push(texts);
+        lists.push(texts);
     }
-    maps.push(pictures);
-    maps
+    lists.push(pictures);
+    lists.iter_mut().for_each(|list| list.sort_unstable());
+    lists
 }
 
 /// Splits rows in those to fit on and those held out, groups whole, classes in proportion.
@@ -129,9 +129,9 @@ pub fn by_time(
     let col = table.require(column)?;
     let moment = |row: usize| match table.cell(row, col) {
         CellRef::Number(number) => number,
-        CellRef::Text(text) => crate::parse_date(text)
+        CellRef::Text(text) => crate::parse_date(&text)
             .map(|secs| secs as f64)
-            .or_else(|| crate::parse_number(text))
+            .or_else(|| crate::parse_number(&text))
             .unwrap_or(f64::NEG_INFINITY),
         _ => f64::NEG_INFINITY,
     };
@@ -228,11 +228,11 @@ fn assign(
     }
     let strata = strata(truth, rows.len())?;
     let num_strata = strata.iter().max().map_or(1, |max| max + 1);
-    let mut members = BTreeMap::<usize, Vec<usize>>::new();
-    for (at, group) in groups.iter().enumerate() {
-        members.entry(*group).or_default().push(at);
-    }
-    let mut order: Vec<Vec<usize>> = members.into_values().collect();
+    let mut members: Vec<u32> = (0..rows.len() as u32).collect();
+    members.sort_by_key(|at| groups[*at as usize]);
+    let mut order: Vec<&[u32]> = members
+        .chunk_by(|a, b| groups[*a as usize] == groups[*b as usize])
+        .collect();
     if order.len() < shares.len() || shares.iter().any(|share| *share <= 0.0) {
         return Err(DataError::CannotSplit {
             num_records: rows.len(),
@@ -251,7 +251,7 @@ fn assign(
         let mut counts = BTreeMap::<usize, f64>::new();
         group
             .iter()
-            .for_each(|at| *counts.entry(strata[*at]).or_default() += 1.0);
+            .for_each(|at| *counts.entry(strata[*at as usize]).or_default() += 1.0);
         let empty = sizes.iter().filter(|size| **size == 0.0).count();
         let must_fill = order.len() - done <= empty;
         let cost = |part: usize| {
@@ -275,7 +275,7 @@ fn assign(
         counts
             .iter()
             .for_each(|(stratum, count)| filled[best][*stratum] += count);
-        group.iter().for_each(|at| parts[*at] = best);
+        group.iter().for_each(|at| parts[*at as usize] = best);
     }
     Ok(parts)
 }

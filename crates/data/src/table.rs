@@ -1,28 +1,33 @@
-//! A table as it was read: cells in one compact store, with the line that each record stood on.
+//! A table as it was read: cells in a compact store, with the line that each record stood on.
+//!
+//! The cells of a small table stay in memory. Those of a large one lie in an unlinked temporary file in chunks of
+//! neighbouring records, of which the ones read last are kept; so memory does not grow with the records.
 
-use std::{
-    ops::Range,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+mod builder;
+mod chunk;
+mod store;
+
+use std::{borrow::Cow, ops::Range, path::Path, sync::Arc};
 
 use schema::{Cell, Record};
 
+pub(crate) use self::builder::TableBuilder;
+use self::builder::{Part, Store};
 use crate::{DataError, source};
 
-/// One cell, borrowed from its table.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// One cell: borrowed from its table, or with contents of its own where the table lies in a file.
+#[derive(Debug, Clone, PartialEq)]
 pub enum CellRef<'a> {
     /// Nothing there.
     Missing,
     /// Text as written.
-    Text(&'a str),
+    Text(Cow<'a, str>),
     /// A number that the source already knew to be one.
     Number(f64),
     /// Media bytes that stand in the table itself.
-    Bytes(&'a [u8]),
+    Bytes(Cow<'a, [u8]>),
     /// Several values.
-    List(&'a [Cell]),
+    List(Cow<'a, [Cell]>),
 }
 
 impl CellRef<'_> {
@@ -33,12 +38,22 @@ impl CellRef<'_> {
 
     /// The cell with contents of its own.
     pub fn to_cell(&self) -> Cell {
-        match *self {
+        match self {
             Self::Missing => Cell::Missing,
-            Self::Text(text) => Cell::Text(text.to_owned()),
-            Self::Number(number) => Cell::Number(number),
+            Self::Text(text) => Cell::Text(text.as_ref().to_owned()),
+            Self::Number(number) => Cell::Number(*number),
             Self::Bytes(bytes) => Cell::Bytes(bytes.to_vec()),
             Self::List(list) => Cell::List(list.to_vec()),
+        }
+    }
+
+    fn into_owned(self) -> CellRef<'static> {
+        match self {
+            Self::Missing => CellRef::Missing,
+            Self::Text(text) => CellRef::Text(Cow::Owned(text.into_owned())),
+            Self::Number(number) => CellRef::Number(number),
+            Self::Bytes(bytes) => CellRef::Bytes(Cow::Owned(bytes.into_owned())),
+            Self::List(list) => CellRef::List(Cow::Owned(list.into_owned())),
         }
     }
 }
@@ -50,177 +65,6 @@ pub struct BadRow {
     pub line: usize,
     /// What is wrong with it.
     pub text: String,
-}
-
-/// 16 bytes a cell; text and bytes lie end to end in the store's arenas.
-#[derive(Debug, Clone, Copy)]
-enum Slot {
-    Missing,
-    Text {
-        start: u64,
-        len: u32,
-    },
-    Number(f64),
-    Bytes {
-        start: u64,
-        len: u32,
-    },
-    /// Lists, and anything too long for the arenas' 32-bit lengths.
-    Other(u32),
-}
-
-/// A run of records that came from one file.
-#[derive(Debug, Clone)]
-struct Part {
-    first_row: usize,
-    name: String,
-    base_dir: PathBuf,
-}
-
-#[derive(Debug, Default)]
-struct Store {
-    columns: Vec<String>,
-    /// By column, then row.
-    slots: Vec<Vec<Slot>>,
-    text: String,
-    bytes: Vec<u8>,
-    other: Vec<Cell>,
-    lines: Vec<usize>,
-    parts: Vec<Part>,
-    bad_rows: Vec<BadRow>,
-    num_bad_rows: usize,
-}
-
-/// Fills a table record by record.
-pub(crate) struct TableBuilder {
-    store: Store,
-}
-
-/// Bad rows that are kept with their reason; further ones are only counted.
-const KEPT_BAD_ROWS: usize = 100;
-
-impl TableBuilder {
-    pub(crate) fn new(name: &str, base_dir: &Path, columns: Vec<String>) -> Self {
-        let part = Part {
-            first_row: 0,
-            name: name.to_owned(),
-            base_dir: base_dir.to_owned(),
-        };
-        let slots = columns.iter().map(|_| Vec::new()).collect();
-        Self {
-            store: Store {
-                columns,
-                slots,
-                parts: vec![part],
-                ..Store::default()
-            },
-        }
-    }
-
-    pub(crate) fn num_columns(&self) -> usize {
-        self.store.columns.len()
-    }
-
-    /// Adds a column that earlier records lack; returns its place.
-    pub(crate) fn add_column(&mut self, name: &str) -> usize {
-        self.store.columns.push(name.to_owned());
-        self.store
-            .slots
-            .push(vec![Slot::Missing; self.store.lines.len()]);
-        self.store.columns.len() - 1
-    }
-
-    pub(crate) fn bad_row(&mut self, line: usize, text: String) {
-        self.store.num_bad_rows += 1;
-        if self.store.bad_rows.len() < KEPT_BAD_ROWS {
-            self.store.bad_rows.push(BadRow { line, text });
-        }
-    }
-
-    /// Gives a cell of the current record, text as written.
-    pub(crate) fn text(&mut self, col: usize, text: &str) {
-        let slot = match u32::try_from(text.len()) {
-            Ok(0) => Slot::Missing,
-            Ok(len) => {
-                let start = self.store.text.len() as u64;
-                self.store.text.push_str(text);
-                Slot::Text { start, len }
-            }
-            Err(_) => self.other(Cell::Text(text.to_owned())),
-        };
-        self.store.slots[col].push(slot);
-    }
-
-    /// Gives a cell of the current record.
-    pub(crate) fn cell(&mut self, col: usize, cell: &Cell) {
-        let slot = match cell {
-            Cell::Missing => Slot::Missing,
-            Cell::Text(text) => return self.text(col, text),
-            // A float that is not a number is how binary sources say missing; infinities stay and are found bad.
-            Cell::Number(number) if number.is_nan() => Slot::Missing,
-            Cell::Number(number) => Slot::Number(*number),
-            Cell::Bytes(bytes) => match u32::try_from(bytes.len()) {
-                Ok(0) => Slot::Missing,
-                Ok(len) => {
-                    let start = self.store.bytes.len() as u64;
-                    self.store.bytes.extend_from_slice(bytes);
-                    Slot::Bytes { start, len }
-                }
-                Err(_) => self.other(cell.clone()),
-            },
-            Cell::List(list) if list.is_empty() => Slot::Missing,
-            Cell::List(_) => self.other(cell.clone()),
-        };
-        self.store.slots[col].push(slot);
-    }
-
-    fn other(&mut self, cell: Cell) -> Slot {
-        match u32::try_from(self.store.other.len()) {
-            Ok(index) => {
-                self.store.other.push(cell);
-                Slot::Other(index)
-            }
-            Err(_) => Slot::Missing,
-        }
-    }
-
-    /// Ends a record; columns that were not given are missing.
-    pub(crate) fn end_record(&mut self, line: usize) {
-        self.store.lines.push(line);
-        let num_records = self.store.lines.len();
-        self.store
-            .slots
-            .iter_mut()
-            .for_each(|slots| slots.resize(num_records, Slot::Missing));
-    }
-
-    /// The table, if it holds a record.
-    pub(crate) fn finish_file(self, path: &Path) -> Result<Table, DataError> {
-        if !self.store.lines.is_empty() && !self.store.columns.is_empty() {
-            return Ok(self.finish());
-        }
-        Err(DataError::Empty {
-            path: path.to_owned(),
-            lacks: if self.store.columns.is_empty() {
-                "columns"
-            } else {
-                "records"
-            },
-            num_bad_rows: self.store.num_bad_rows,
-            first_bad: self.store.bad_rows.into_iter().next(),
-        })
-    }
-
-    pub(crate) fn finish(mut self) -> Table {
-        self.store.slots.iter_mut().for_each(Vec::shrink_to_fit);
-        self.store.text.shrink_to_fit();
-        self.store.bytes.shrink_to_fit();
-        Table {
-            dropped: vec![false; self.store.columns.len()],
-            shown: 0..self.store.lines.len(),
-            store: Arc::new(self.store),
-        }
-    }
 }
 
 /// Records with named columns. Cheap to clone.
@@ -239,7 +83,8 @@ impl Table {
     /// out and counted.
     ///
     /// # Errors
-    /// [`DataError`] if the file cannot be read, is of another kind, has no record, or names two columns alike.
+    /// [`DataError`] if the file cannot be read, is of another kind, has no record, or names two columns alike; also
+    /// if it is large and there is no room for a temporary file of its cells.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DataError> {
         source::open(path.as_ref())
     }
@@ -257,19 +102,24 @@ impl Table {
             for (col, column) in columns.iter().enumerate() {
                 builder.cell(col, record.cell(column));
             }
-            builder.end_record(row + 1);
+            builder.keep_record(row + 1);
         }
         builder.finish()
     }
 
     /// The records of several tables one after the other. Columns are the first table's; cells of columns that a
     /// further table lacks are missing. `None` if there is no table.
-    pub fn concat(tables: &[Self]) -> Option<Self> {
-        let first = tables.first()?;
+    ///
+    /// # Errors
+    /// [`DataError::Spill`] if they are large together and there is no room for a temporary file of their cells.
+    pub fn concat(tables: &[Self]) -> Result<Option<Self>, DataError> {
+        let Some(first) = tables.first() else {
+            return Ok(None);
+        };
         let mut builder = TableBuilder::new("", Path::new(""), first.columns().to_vec());
         builder.store.parts.clear();
         for table in tables {
-            let offset = builder.store.lines.len();
+            let offset = builder.num_records();
             // A part that ends before the rows that are shown begins where they begin, and the next one hides it.
             let shown_from = |part: &Part| part.first_row.saturating_sub(table.shown.start);
             builder
@@ -292,12 +142,12 @@ impl Table {
                         builder.cell(to, &Cell::Missing);
                     }
                 }
-                builder.end_record(table.line(row));
+                builder.end_record(table.line(row))?;
             }
             builder.store.num_bad_rows += table.num_bad_rows();
             builder.store.bad_rows.extend_from_slice(table.bad_rows());
         }
-        Some(builder.finish())
+        Ok(Some(builder.finish()))
     }
 
     /// The same table with some columns empty in every record: what a model says without them.
@@ -376,35 +226,32 @@ impl Table {
 
     /// A cell; missing where there is no such row or column.
     pub fn cell(&self, row: usize, col: usize) -> CellRef<'_> {
-        let store = &*self.store;
         if self.dropped.get(col).copied().unwrap_or(true) || row >= self.shown.len() {
             return CellRef::Missing;
         }
-        match store.slots[col].get(self.shown.start + row) {
-            None | Some(Slot::Missing) => CellRef::Missing,
-            Some(Slot::Number(number)) => CellRef::Number(*number),
-            Some(Slot::Text { start, len }) => {
-                let start = *start as usize;
-                CellRef::Text(&store.text[start..start + *len as usize])
-            }
-            Some(Slot::Bytes { start, len }) => {
-                let start = *start as usize;
-                CellRef::Bytes(&store.bytes[start..start + *len as usize])
-            }
-            Some(Slot::Other(index)) => match &store.other[*index as usize] {
-                Cell::Missing => CellRef::Missing,
-                Cell::Text(text) => CellRef::Text(text),
-                Cell::Number(number) => CellRef::Number(*number),
-                Cell::Bytes(bytes) => CellRef::Bytes(bytes),
-                Cell::List(list) => CellRef::List(list),
-            },
-        }
+        self.store.chunks.cell(self.shown.start + row, col)
     }
 
     /// Line of a record in its file, from 1.
     pub fn line(&self, row: usize) -> usize {
-        let lines = &self.store.lines[self.shown.clone()];
-        lines.get(row).copied().unwrap_or(0)
+        if row >= self.shown.len() {
+            return 0;
+        }
+        self.store.chunks.line(self.shown.start + row)
+    }
+
+    /// Whether every cell that was asked for so far could be read back: one that cannot be is missing.
+    ///
+    /// # Errors
+    /// [`DataError::ReadBack`] if the temporary file of a large table cannot be read any more.
+    pub fn check(&self) -> Result<(), DataError> {
+        match self.store.chunks.fault() {
+            Some(what) => Err(DataError::ReadBack {
+                table: self.name().to_owned(),
+                what: what.to_owned(),
+            }),
+            None => Ok(()),
+        }
     }
 
     /// A record with cells of its own; missing cells are left out.
@@ -446,7 +293,9 @@ mod tests {
 
     #[test]
     fn some_rows_are_a_table_of_their_own_that_keeps_lines_and_files() {
-        let table = Table::concat(&[two_records(), two_records()]).unwrap();
+        let table = Table::concat(&[two_records(), two_records()])
+            .unwrap()
+            .unwrap();
         let part = table.rows(1..3);
         assert_eq!(part.num_records(), 2);
         assert_eq!(
@@ -460,7 +309,7 @@ mod tests {
         assert!(part.cell(2, 0).is_missing());
         assert_eq!(part.rows(1..9).record(0), table.record(2));
         assert_eq!(part.rows(5..9).num_records(), 0);
-        let again = Table::concat(&[part.clone(), part]).unwrap();
+        let again = Table::concat(&[part.clone(), part]).unwrap().unwrap();
         assert_eq!(again.record(3), table.record(2));
     }
 
@@ -476,7 +325,10 @@ mod tests {
             table.cell(1, 0).is_missing(),
             "a float that is no number is missing"
         );
-        assert_eq!(table.cell(1, 1), CellRef::List(&["a".into()]));
+        assert_eq!(
+            table.cell(1, 1),
+            CellRef::List(Cow::Owned(vec!["a".into()]))
+        );
         assert_eq!(table.base_dir(1), Path::new("base"));
     }
 
@@ -497,21 +349,46 @@ mod tests {
             vec![Record::new().with("text", "more").with("z", 1.0)],
             "other",
         );
-        let both = Table::concat(&[two_records(), other]).unwrap();
+        let both = Table::concat(&[two_records(), other]).unwrap().unwrap();
         assert_eq!(both.num_records(), 3);
         assert_eq!(both.columns(), ["n", "tags", "text"]);
-        assert_eq!(both.cell(2, 2), CellRef::Text("more"));
+        assert_eq!(both.cell(2, 2), CellRef::Text("more".into()));
         assert!(both.cell(2, 0).is_missing());
         assert_eq!(
             (both.base_dir(1), both.base_dir(2)),
             (Path::new("base"), Path::new("other"))
         );
         assert_eq!(both.line(2), 1);
-        assert!(Table::concat(&[]).is_none());
+        assert!(Table::concat(&[]).unwrap().is_none());
     }
 
     #[test]
-    fn a_cell_takes_sixteen_bytes() {
-        assert_eq!(size_of::<Slot>(), 16);
+    fn a_table_in_a_file_is_the_same_table() {
+        let build = |bytes: usize| {
+            let columns = vec!["a".to_owned(), "b".to_owned()];
+            let mut builder =
+                TableBuilder::new("t", Path::new("base"), columns).spilling_above(bytes);
+            for record in 0..5000 {
+                builder.text(1, &format!("text of record {record}"));
+                if record == 4000 {
+                    builder.add_column("late");
+                }
+                if record > 4000 {
+                    builder.cell(2, &Cell::List(vec![Cell::Number(f64::from(record))]));
+                }
+                builder.end_record(record as usize * 3).unwrap();
+            }
+            builder.finish()
+        };
+        let (memory, file) = (build(usize::MAX), build(0));
+        assert_eq!(file.num_records(), 5000);
+        for row in (0..5001).rev() {
+            assert_eq!(file.record(row), memory.record(row));
+            assert_eq!(file.line(row), memory.line(row));
+        }
+        assert_eq!(file.rows(4100..9000).record(3), memory.record(4103));
+        let both = Table::concat(&[file.clone(), file.rows(10..20)]);
+        assert_eq!(both.unwrap().unwrap().record(5003), memory.record(13));
+        file.check().unwrap();
     }
 }

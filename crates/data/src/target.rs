@@ -183,9 +183,12 @@ pub fn weights(table: &Table, column: &str) -> Result<Vec<f32>, DataError> {
 pub(crate) fn label_of(cell: CellRef<'_>) -> Option<Cow<'_, str>> {
     match cell {
         CellRef::Text(text) => {
-            let text = text.trim();
-            let known = !is_missing_word(text) || text.eq_ignore_ascii_case("none");
-            known.then_some(Cow::Borrowed(text))
+            let text = match text {
+                Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+                Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+            };
+            let known = !is_missing_word(&text) || text.eq_ignore_ascii_case("none");
+            known.then_some(text)
         }
         CellRef::Number(number) => Some(Cow::Owned(number_name(number))),
         CellRef::Missing | CellRef::Bytes(_) | CellRef::List(_) => None,
@@ -228,9 +231,9 @@ fn value_of(table: &Table, row: usize, col: usize) -> Result<f64, DataError> {
     match table.cell(row, col) {
         CellRef::Missing => Ok(f64::NAN),
         CellRef::Number(number) if number.is_finite() => Ok(number),
-        CellRef::Text(text) if is_missing_word(text) => Ok(f64::NAN),
+        CellRef::Text(text) if is_missing_word(&text) => Ok(f64::NAN),
         CellRef::Text(text) => {
-            parse_number(text).ok_or_else(|| bad_target(table, row, col, Task::Regression))
+            parse_number(&text).ok_or_else(|| bad_target(table, row, col, Task::Regression))
         }
         _ => Err(bad_target(table, row, col, Task::Regression)),
     }
@@ -403,13 +406,13 @@ mod tests {
     fn a_list_cell_is_a_set_of_labels() {
         let list = Cell::List(vec!["b".into(), "a".into(), "b".into()]);
         assert_eq!(
-            split_labels(CellRef::List(std::slice::from_ref(&list))),
+            split_labels(CellRef::List(std::slice::from_ref(&list).into())),
             Vec::<String>::new()
         );
         let Cell::List(items) = &list else {
             unreachable!()
         };
-        assert_eq!(split_labels(CellRef::List(items)), ["a", "b"]);
+        assert_eq!(split_labels(CellRef::List(items.into())), ["a", "b"]);
     }
 
     /// By hand: mean of 1, 2, 3 is 2, population deviation sqrt(2/3).

@@ -1,6 +1,6 @@
 //! From a table and what a person decided to everything that experts need: columns, target, decoded records, split.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use data::{CellRef, Dataset, DatasetOptions, Inspection, Table, Truth, split};
 use report::Skipped;
@@ -58,6 +58,7 @@ pub(crate) fn outline(table: Table, mut config: Config) -> Result<Outline, Probl
             .help("add --target COLUMN")
     })?;
     let inspection = data::inspect(&table, Some(&target), &config.columns)?;
+    table.check()?;
     let task = config.data.task.or(inspection.task).ok_or_else(|| {
         Problem::new(
             Code::Data,
@@ -112,7 +113,7 @@ fn with_validation(table: Table, validation: &Validation) -> Result<Table, Probl
         Validation::Fraction(_) => Ok(table),
         Validation::File(path) => {
             let what = "the validation table cannot be put behind the training table";
-            Table::concat(&[table, Table::open(path)?])
+            Table::concat(&[table, Table::open(path)?])?
                 .ok_or_else(|| Problem::new(Code::Data, what))
         }
     }
@@ -231,8 +232,11 @@ pub(crate) fn prepare(
         num_training,
     };
     let (fit_rows, held_out) = known.split(&config, &dataset, &target)?;
-    let group_of: BTreeMap<usize, usize> = rows.iter().copied().zip(groups).collect();
-    let held_out_groups = held_out.iter().map(|row| group_of[row]).collect();
+    let mut group_of = vec![0; table.num_records()];
+    for (row, group) in rows.iter().zip(groups) {
+        group_of[*row] = group;
+    }
+    let held_out_groups = held_out.iter().map(|row| group_of[*row]).collect();
     if let Validation::File(path) = &config.data.validation {
         let name = path.display().to_string();
         warnings.extend(shared_groups(&fit_rows, &held_out, &group_of, &name));
@@ -381,14 +385,14 @@ impl Known<'_> {
 fn shared_groups(
     fit_rows: &[usize],
     held_out: &[usize],
-    group_of: &BTreeMap<usize, usize>,
+    group_of: &[usize],
     validation: &str,
 ) -> Option<String> {
-    let fitted: std::collections::BTreeSet<usize> =
-        fit_rows.iter().map(|row| group_of[row]).collect();
+    let fitted: std::collections::HashSet<usize> =
+        fit_rows.iter().map(|row| group_of[*row]).collect();
     let shared = held_out
         .iter()
-        .filter(|row| fitted.contains(&group_of[row]))
+        .filter(|row| fitted.contains(&group_of[**row]))
         .count();
     (shared > 0).then(|| {
         format!(

@@ -64,7 +64,7 @@ impl Default for DataConfig {
             weight: None,
             validation: Validation::default(),
             on_bad: OnBad::default(),
-            cache_mib: 1024,
+            cache_mib: 512,
         }
     }
 }

@@ -81,7 +81,7 @@ impl Interner {
     }
 }
 
-pub(super) fn is_missing(cell: CellRef<'_>) -> bool {
+pub(super) fn is_missing(cell: &CellRef<'_>) -> bool {
     match cell {
         CellRef::Missing => true,
         CellRef::Text(text) => is_missing_word(text),
@@ -91,19 +91,24 @@ pub(super) fn is_missing(cell: CellRef<'_>) -> bool {
 
 pub(super) fn text_of(cell: CellRef<'_>) -> Result<Option<Cow<'_, str>>, CellFault> {
     match cell {
-        cell if is_missing(cell) => Ok(None),
-        CellRef::Text(text) => Ok(Some(Cow::Borrowed(text))),
+        cell if is_missing(&cell) => Ok(None),
+        CellRef::Text(text) => Ok(Some(text)),
         CellRef::Number(number) => Ok(Some(Cow::Owned(number_name(number)))),
-        CellRef::List(list) => Ok(Some(Cow::Owned(join(list)))),
-        CellRef::Bytes(bytes) => std::str::from_utf8(bytes)
-            .map(|text| Some(Cow::Borrowed(text)))
-            .map_err(|_| {
-                (
-                    "not_text",
-                    format!("{} bytes that are not UTF-8 text", bytes.len()),
-                )
-            }),
+        CellRef::List(list) => Ok(Some(Cow::Owned(join(&list)))),
+        CellRef::Bytes(bytes) => utf8(bytes).map(Some),
         CellRef::Missing => Ok(None),
+    }
+}
+
+fn utf8(bytes: Cow<'_, [u8]>) -> Result<Cow<'_, str>, CellFault> {
+    let fault = |len: usize| ("not_text", format!("{len} bytes that are not UTF-8 text"));
+    match bytes {
+        Cow::Borrowed(bytes) => std::str::from_utf8(bytes)
+            .map(Cow::Borrowed)
+            .map_err(|_| fault(bytes.len())),
+        Cow::Owned(bytes) => String::from_utf8(bytes)
+            .map(Cow::Owned)
+            .map_err(|error| fault(error.as_bytes().len())),
     }
 }
 
@@ -122,13 +127,13 @@ fn join(list: &[Cell]) -> String {
 
 fn number_of(cell: CellRef<'_>) -> Result<Option<f64>, CellFault> {
     match cell {
-        cell if is_missing(cell) => Ok(None),
+        cell if is_missing(&cell) => Ok(None),
         CellRef::Number(number) if number.is_finite() => Ok(Some(number)),
-        CellRef::Text(text) => match parse_number(text) {
+        CellRef::Text(text) => match parse_number(&text) {
             Some(number) => Ok(Some(number)),
             None => Err((
                 "not_a_number",
-                expected("a finite number, or empty for missing", text),
+                expected("a finite number, or empty for missing", &text),
             )),
         },
         other => Err(("not_a_number", expected("a finite number", &shown(other)))),
@@ -137,12 +142,12 @@ fn number_of(cell: CellRef<'_>) -> Result<Option<f64>, CellFault> {
 
 fn date_of(cell: CellRef<'_>) -> Result<Option<i64>, CellFault> {
     match cell {
-        cell if is_missing(cell) => Ok(None),
+        cell if is_missing(&cell) => Ok(None),
         // Binary sources give moments as numbers: seconds since 1970.
         CellRef::Number(number) if number.abs() < 1e15 => Ok(Some(number.floor() as i64)),
-        CellRef::Text(text) => match parse_date(text) {
+        CellRef::Text(text) => match parse_date(&text) {
             Some(date) => Ok(Some(date)),
-            None => Err(("not_a_date", expected("a date such as 2024-03-31", text))),
+            None => Err(("not_a_date", expected("a date such as 2024-03-31", &text))),
         },
         other => Err((
             "not_a_date",
@@ -168,7 +173,7 @@ fn shown(cell: CellRef<'_>) -> String {
         CellRef::Number(number) => number_name(number),
         CellRef::Bytes(bytes) => format!("{} bytes", bytes.len()),
         CellRef::List(list) => format!("a list of {}", list.len()),
-        CellRef::Text(text) => text.to_owned(),
+        CellRef::Text(text) => text.into_owned(),
         CellRef::Missing => String::new(),
     }
 }

@@ -155,6 +155,7 @@ impl Dataset {
             }
         }
         dataset.read_pictures(options, progress, &mut faults)?;
+        dataset.table.check()?;
         dataset.list_bad(faults);
         match dataset.bad.first() {
             Some(bad) if options.on_bad == OnBad::Fail => Err(DataError::BadCell {

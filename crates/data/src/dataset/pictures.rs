@@ -100,7 +100,7 @@ impl Dataset {
             .collect();
         for row in 0..self.num_rows() {
             for &col in &cols {
-                if is_missing(self.cell(col, row)) {
+                if is_missing(&self.cell(col, row)) {
                     continue;
                 }
                 let keep = bytes_each > 0 && bytes_each <= left;
@@ -135,8 +135,8 @@ impl Dataset {
         row: usize,
     ) -> Result<Option<Cow<'_, [u8]>>, PictureError> {
         match self.cell(col, row) {
-            cell if is_missing(cell) => Ok(None),
-            CellRef::Bytes(bytes) => Ok(Some(Cow::Borrowed(bytes))),
+            cell if is_missing(&cell) => Ok(None),
+            CellRef::Bytes(bytes) => Ok(Some(bytes)),
             CellRef::Text(text) => {
                 let path = self.table.base_dir(row).join(text.trim());
                 picture::read_file(&path).map(|bytes| Some(Cow::Owned(bytes)))

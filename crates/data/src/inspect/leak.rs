@@ -30,7 +30,12 @@ pub(super) fn leave_out(
         let found = if task == Task::Regression {
             regression_leak(table, col, target_col)
         } else {
-            class_leak(table, col, target_col)
+            class_leak(
+                table,
+                col,
+                target_col,
+                inspection.columns[target_col].num_distinct,
+            )
         };
         let Some(text) = found else { continue };
         let named = is_named(name);
@@ -48,18 +53,23 @@ pub(super) fn leave_out(
     }
 }
 
-fn class_leak(table: &Table, col: usize, target_col: usize) -> Option<String> {
+/// `num_classes` is the most distinct values that the target can have.
+fn class_leak(table: &Table, col: usize, target_col: usize, num_classes: usize) -> Option<String> {
+    // More distinct values than this are not few, so what each of them tells does not matter.
+    let most = few_values(num_classes);
     let mut counts = HashMap::<u64, HashMap<u64, usize>>::new();
     let mut classes = HashMap::<u64, usize>::new();
     let (mut num, mut num_equal) = (0_usize, 0_usize);
     for row in 0..table.num_records() {
-        let Some(class) = cell_key(table.cell(row, target_col)) else {
+        let Some(class) = cell_key(&table.cell(row, target_col)) else {
             continue;
         };
-        let Some(value) = cell_key(table.cell(row, col)) else {
+        let Some(value) = cell_key(&table.cell(row, col)) else {
             continue;
         };
-        *counts.entry(value).or_default().entry(class).or_default() += 1;
+        if counts.len() <= most {
+            *counts.entry(value).or_default().entry(class).or_default() += 1;
+        }
         *classes.entry(class).or_default() += 1;
         num += 1;
         num_equal += usize::from(class == value);
@@ -76,7 +86,7 @@ fn class_leak(table: &Table, col: usize, target_col: usize) -> Option<String> {
         .sum();
     let commonest = classes.values().max().copied().unwrap_or(0);
     // A value that stands for one record tells its class by chance, so values must be few.
-    let few = counts.len() <= (4 * classes.len()).max(20) && counts.len() * 5 <= num;
+    let few = counts.len() <= few_values(classes.len()) && counts.len() * 5 <= num;
     // And it must be a feat: where one class has nearly all records, every column "tells" it.
     let feat = num - commonest >= 10 && (num - told) * 20 <= num - commonest;
     let tells = told as f64 >= TELLS * num as f64;
@@ -88,10 +98,15 @@ fn class_leak(table: &Table, col: usize, target_col: usize) -> Option<String> {
     })
 }
 
+/// Most distinct values of a column that may tell the class.
+fn few_values(num_classes: usize) -> usize {
+    (4 * num_classes).max(20)
+}
+
 fn regression_leak(table: &Table, col: usize, target_col: usize) -> Option<String> {
     let number = |row: usize, col: usize| match table.cell(row, col) {
         CellRef::Number(number) => Some(number).filter(|number| number.is_finite()),
-        CellRef::Text(text) => parse_number(text),
+        CellRef::Text(text) => parse_number(&text),
         _ => None,
     };
     let pairs: Vec<(f64, f64)> = (0..table.num_records())

@@ -54,7 +54,7 @@ impl Profile {
         let mut last = f64::NEG_INFINITY;
         for row in 0..table.num_records() {
             let cell = table.cell(row, col);
-            let Some(key) = cell_key(cell) else { continue };
+            let Some(key) = cell_key(&cell) else { continue };
             profile.num_present += 1;
             profile.distinct.entry(key).or_insert((0, row)).0 += 1;
             match cell {
@@ -116,7 +116,7 @@ impl Profile {
     pub(super) fn sample_rows(&self, table: &Table, col: usize, most: usize) -> Vec<usize> {
         let every = self.num_present.div_ceil(most.max(1)).max(1);
         (0..table.num_records())
-            .filter(|row| cell_key(table.cell(*row, col)).is_some())
+            .filter(|row| cell_key(&table.cell(*row, col)).is_some())
             .step_by(every)
             .collect()
     }
@@ -133,12 +133,12 @@ impl Profile {
 }
 
 /// What a cell says for counting distinct values; `None` if it is missing.
-pub(super) fn cell_key(cell: CellRef<'_>) -> Option<u64> {
+pub(super) fn cell_key(cell: &CellRef<'_>) -> Option<u64> {
     Some(match cell {
         CellRef::Missing => return None,
         CellRef::Text(text) if is_missing_word(text) => return None,
         CellRef::Text(text) => content_hash(text.trim().as_bytes()),
-        CellRef::Number(number) => content_hash(number_name(number).as_bytes()),
+        CellRef::Number(number) => content_hash(number_name(*number).as_bytes()),
         CellRef::Bytes(bytes) => content_hash(bytes),
         CellRef::List(list) => content_hash(format!("{list:?}").as_bytes()),
     })
@@ -147,10 +147,10 @@ pub(super) fn cell_key(cell: CellRef<'_>) -> Option<u64> {
 /// A cell as a person would write it, cut at 60 characters.
 pub(super) fn shown(cell: CellRef<'_>) -> String {
     let text = match cell {
-        CellRef::Text(text) => Cow::Borrowed(text.trim()),
+        CellRef::Text(text) => Cow::Owned(text.trim().to_owned()),
         CellRef::Number(number) => Cow::Owned(number_name(number)),
         CellRef::Bytes(bytes) => Cow::Owned(format!("{} bytes", bytes.len())),
-        CellRef::List(_) => Cow::Owned(crate::target::split_labels(cell).join("; ")),
+        cell @ CellRef::List(_) => Cow::Owned(crate::target::split_labels(cell).join("; ")),
         CellRef::Missing => Cow::Borrowed(""),
     };
     if text.chars().count() <= 60 {

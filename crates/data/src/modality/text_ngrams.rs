@@ -74,48 +74,31 @@ impl From<Block> for SavedBlock {
 }
 
 impl Block {
-    fn fit(records: &[Vec<String>], buckets: usize, min_records: usize) -> Self {
-        let mut num_with = HashMap::<&str, u32>::new();
-        for record in records {
-            let mut grams: Vec<&str> = record.iter().map(String::as_str).collect();
-            grams.sort_unstable();
-            grams.dedup();
-            grams
+    /// Block of the n-grams that were counted, or of buckets if they are more.
+    fn of(counts: Counts) -> Self {
+        let min_records = counts.min_records;
+        if counts.num_kept <= counts.buckets {
+            let mut kept: Vec<(String, u32)> = counts
+                .num_with
                 .into_iter()
-                .for_each(|gram| *num_with.entry(gram).or_default() += 1);
-        }
-        let min_records = min_records.max(1) as u32;
-        let mut kept: Vec<(&str, u32)> = num_with
-            .iter()
-            .map(|(gram, num)| (*gram, *num))
-            .filter(|(_, num)| *num >= min_records)
-            .collect();
-        kept.sort_unstable();
-        if kept.len() <= buckets {
-            let ngrams: Vec<&str> = kept.iter().map(|(gram, _)| *gram).collect();
+                .filter(|(_, num)| *num >= min_records)
+                .collect();
+            kept.sort_unstable();
+            let ngrams: Vec<&str> = kept.iter().map(|(gram, _)| gram.as_str()).collect();
             return Self::from(SavedBlock {
                 ngrams: ngrams.join("\n"),
                 num_with: kept.iter().map(|(_, num)| *num).collect(),
                 hashed: false,
             });
         }
-        let mut counts = vec![0_u32; buckets.max(1)];
-        for record in records {
-            let mut ids: Vec<usize> = record
-                .iter()
-                .map(|gram| bucket(gram, counts.len()))
-                .collect();
-            ids.sort_unstable();
-            ids.dedup();
-            ids.into_iter().for_each(|id| counts[id] += 1);
-        }
-        counts
+        let mut num_with = counts.hashed;
+        num_with
             .iter_mut()
-            .filter(|count| **count < min_records)
-            .for_each(|count| *count = 0);
+            .filter(|num| **num < min_records)
+            .for_each(|num| *num = 0);
         Self::from(SavedBlock {
             ngrams: String::new(),
-            num_with: counts,
+            num_with,
             hashed: true,
         })
     }
@@ -161,6 +144,63 @@ impl Block {
     }
 }
 
+/// N-grams that are counted at once, or four times the features. Where there are more, those in too few of the
+/// records so far are forgotten: most n-grams of many texts stand in one only, and would take more memory than all
+/// that is learned.
+const MOST_COUNTED: usize = 1 << 19;
+
+/// In how many records the n-grams of a block stand, counted one record at a time.
+struct Counts {
+    /// Most features of the block.
+    buckets: usize,
+    /// Records that an n-gram must stand in.
+    min_records: u32,
+    /// N-grams that stand in as many.
+    num_kept: usize,
+    /// Empty once too many n-grams are kept: then buckets count.
+    num_with: HashMap<String, u32>,
+    /// The same by bucket.
+    hashed: Vec<u32>,
+}
+
+impl Counts {
+    fn new(buckets: usize, min_records: usize) -> Self {
+        Self {
+            buckets,
+            min_records: min_records.max(1) as u32,
+            num_kept: 0,
+            num_with: HashMap::new(),
+            hashed: vec![0; buckets.max(1)],
+        }
+    }
+
+    fn add(&mut self, mut grams: Vec<String>) {
+        let mut ids: Vec<usize> = grams
+            .iter()
+            .map(|gram| bucket(gram, self.hashed.len()))
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.into_iter().for_each(|id| self.hashed[id] += 1);
+        if self.num_kept > self.buckets {
+            return;
+        }
+        grams.sort_unstable();
+        grams.dedup();
+        for gram in grams {
+            let num = self.num_with.entry(gram).or_default();
+            *num += 1;
+            self.num_kept += usize::from(*num == self.min_records);
+        }
+        if self.num_kept > self.buckets {
+            self.num_with = HashMap::new();
+        } else if self.num_with.len() > MOST_COUNTED.max(4 * self.buckets) {
+            let min_records = self.min_records;
+            self.num_with.retain(|_, num| *num >= min_records);
+        }
+    }
+}
+
 impl FittedNgrams {
     /// Learns n-grams and in how many records each stands from some rows.
     ///
@@ -172,12 +212,21 @@ impl FittedNgrams {
         buckets: usize,
         min_records: usize,
     ) -> Self {
-        let texts = rows.iter().filter_map(|row| dataset.text_ref(col, *row));
-        let (words, characters): (Vec<_>, Vec<_>) = texts.map(|text| ngrams(&text)).unzip();
+        let mut num_records = 0;
+        let (mut words, mut characters) = (
+            Counts::new(buckets, min_records),
+            Counts::new(buckets, min_records),
+        );
+        for text in rows.iter().filter_map(|row| dataset.text_ref(col, *row)) {
+            let (of_words, of_characters) = ngrams(&text);
+            words.add(of_words);
+            characters.add(of_characters);
+            num_records += 1;
+        }
         Self {
-            num_records: words.len(),
-            words: Block::fit(&words, buckets, min_records),
-            characters: Block::fit(&characters, buckets, min_records),
+            num_records,
+            words: Block::of(words),
+            characters: Block::of(characters),
         }
     }
 

@@ -25,7 +25,7 @@ pub fn median_picture_px(table: &Table, column: &str) -> Option<usize> {
 fn longer_side(table: &Table, row: usize, col: usize) -> Option<u32> {
     let mut head = Vec::new();
     match table.cell(row, col) {
-        CellRef::Bytes(bytes) => head.extend_from_slice(bytes),
+        CellRef::Bytes(bytes) => head.extend_from_slice(&bytes),
         CellRef::Text(text) => {
             let file = std::fs::File::open(table.base_dir(row).join(text.trim())).ok()?;
             file.take(HEAD_BYTES).read_to_end(&mut head).ok()?;

@@ -48,30 +48,36 @@ pub(crate) fn open(path: &Path, delimiter: u8) -> Result<Table, DataError> {
         let line = record
             .position()
             .map_or(0, |position| position.line() as usize + lag);
-        push(&mut builder, &record, line);
+        push(&mut builder, &record, line)?;
     }
     builder.finish_file(path)
 }
 
-fn push(builder: &mut TableBuilder, record: &csv::ByteRecord, line: usize) {
+fn push(
+    builder: &mut TableBuilder,
+    record: &csv::ByteRecord,
+    line: usize,
+) -> Result<(), DataError> {
     if record.len() != builder.num_columns() {
         let text = format!(
             "{} fields, expected {}",
             record.len(),
             builder.num_columns()
         );
-        return builder.bad_row(line, text);
+        builder.bad_row(line, text);
+        return Ok(());
     }
     if record
         .iter()
         .any(|field| std::str::from_utf8(field).is_err())
     {
-        return builder.bad_row(line, "not UTF-8 text".to_owned());
+        builder.bad_row(line, "not UTF-8 text".to_owned());
+        return Ok(());
     }
     for (col, field) in record.iter().enumerate() {
         builder.text(col, std::str::from_utf8(field).unwrap_or_default());
     }
-    builder.end_record(line);
+    builder.end_record(line)
 }
 
 /// Column names, trimmed; a column without a name (an index that another program wrote) gets one.
@@ -142,9 +148,12 @@ mod tests {
         )
         .unwrap();
         assert_eq!(table.columns(), ["text", "n"]);
-        assert_eq!(table.cell(0, 0), CellRef::Text("so \"cute\", really\nyes"));
+        assert_eq!(
+            table.cell(0, 0),
+            CellRef::Text("so \"cute\", really\nyes".into())
+        );
         assert_eq!((table.line(0), table.line(1)), (2, 4));
-        assert_eq!(table.cell(1, 1), CellRef::Text("2"));
+        assert_eq!(table.cell(1, 1), CellRef::Text("2".into()));
         assert_eq!(table.cell(9, 0), CellRef::Missing);
     }
 
@@ -174,7 +183,7 @@ mod tests {
         for (name, text) in [("a.tsv", "a\tb,c\n1\t2\n"), ("a.csv", "a;b\n1;2\n")] {
             let table = table(name, text.as_bytes()).unwrap();
             assert_eq!(table.columns().len(), 2, "{name}");
-            assert_eq!(table.cell(0, 1), CellRef::Text("2"));
+            assert_eq!(table.cell(0, 1), CellRef::Text("2".into()));
         }
     }
 

@@ -37,7 +37,7 @@ pub(crate) fn open(path: &Path) -> Result<Table, DataError> {
             continue;
         }
         match serde_json::from_slice::<serde_json::Map<String, Value>>(text) {
-            Ok(object) => push(&mut builder, &mut columns, object, line),
+            Ok(object) => push(&mut builder, &mut columns, object, line)?,
             Err(error) => builder.bad_row(line, format!("not a JSON object: {error}")),
         }
     }
@@ -49,7 +49,7 @@ fn push(
     columns: &mut HashMap<String, usize>,
     object: serde_json::Map<String, Value>,
     line: usize,
-) {
+) -> Result<(), DataError> {
     for (name, value) in object {
         let col = match columns.get(&name) {
             Some(col) => *col,
@@ -61,7 +61,7 @@ fn push(
         };
         builder.cell(col, &cell(value));
     }
-    builder.end_record(line);
+    builder.end_record(line)
 }
 
 fn cell(value: Value) -> Cell {
@@ -109,17 +109,17 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let table = Table::open(&path).unwrap();
         assert_eq!(table.columns(), ["id", "ok", "tags", "x", "late"]);
-        assert_eq!(table.cell(0, 0), CellRef::Text("9007199254740993"));
-        assert_eq!(table.cell(0, 1), CellRef::Text("true"));
+        assert_eq!(table.cell(0, 0), CellRef::Text("9007199254740993".into()));
+        assert_eq!(table.cell(0, 1), CellRef::Text("true".into()));
         let tags = [
             Cell::Text("a".into()),
             Cell::List(vec![Cell::Text("b".into())]),
             Cell::Number(2.0),
         ];
-        assert_eq!(table.cell(0, 2), CellRef::List(&tags));
+        assert_eq!(table.cell(0, 2), CellRef::List(tags.as_slice().into()));
         assert!(table.cell(0, 3).is_missing() && table.cell(0, 4).is_missing());
         assert_eq!(table.cell(1, 3), CellRef::Number(1.5));
-        assert_eq!(table.cell(1, 4), CellRef::Text("{\"k\":1}"));
+        assert_eq!(table.cell(1, 4), CellRef::Text("{\"k\":1}".into()));
         assert_eq!(table.line(1), 4);
         assert_eq!(
             table

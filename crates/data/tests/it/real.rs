@@ -204,7 +204,7 @@ fn fashion_products_is_decoded() {
         .inputs_named(&["image", "title_masked"])
         .unwrap();
     let num = train.num_records() + test.num_records();
-    let table = Arc::new(Table::concat(&[train, test]).unwrap());
+    let table = Arc::new(Table::concat(&[train, test]).unwrap().unwrap());
     for (threads, image_sizes) in [(1, vec![64, 96]), (2, vec![64, 96]), (2, vec![64])] {
         let now = Instant::now();
         let options = DatasetOptions {

@@ -106,7 +106,7 @@ fn is_of_answers(name: &str) -> bool {
 fn id_of(table: &Table, place: Option<usize>, row: usize) -> String {
     let cell = place.map(|col| table.cell(row, col));
     match cell {
-        Some(data::CellRef::Text(text)) => text.to_owned(),
+        Some(data::CellRef::Text(text)) => text.into_owned(),
         Some(data::CellRef::Number(number)) => data::number_name(number),
         _ => table.line(row).to_string(),
     }

@@ -88,7 +88,7 @@ impl Bench<'_> {
 fn cell_text(cell: &data::CellRef<'_>) -> String {
     match cell {
         data::CellRef::Missing => "(missing)".to_owned(),
-        data::CellRef::Text(text) => (*text).to_owned(),
+        data::CellRef::Text(text) => text.as_ref().to_owned(),
         data::CellRef::Number(number) => data::number_name(*number),
         data::CellRef::Bytes(bytes) => format!("({} bytes)", bytes.len()),
         data::CellRef::List(list) => format!("({} values)", list.len()),
