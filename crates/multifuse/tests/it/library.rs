@@ -95,12 +95,10 @@ fn no_answer_comes_of_changed_numbers() -> Result<(), multifuse::Problem> {
         }
         std::fs::write(copy.path().join(entry.file_name()), bytes).unwrap();
     }
-    let model = Predictor::open(copy.path())?;
-    for _ in 0..2 {
-        let problem = model.predict(&record! {}).unwrap_err();
-        let text = multifuse::Problem::from(problem).to_string();
-        assert!(text.contains(".safetensors has changed"), "{text}");
-    }
+    // Some parts see for themselves on opening that their numbers make no sense; the others learn it before they answer.
+    let said = Predictor::open(copy.path()).and_then(|model| model.predict(&record! {}));
+    let text = multifuse::Problem::from(said.unwrap_err()).to_string();
+    assert!(text.contains(".safetensors has changed"), "{text}");
     Ok(())
 }
 
