@@ -2,7 +2,7 @@
 //!
 //! The program is asked what the file is, then for raw pixels and raw sound. It gets its arguments one by one, the
 //! format that the first bytes say, leave to open local files only, no input, and bounds on time, output and the size
-//! of a picture. Of a long video each frame is looked up by itself, and the key frame before it is taken.
+//! of a picture. Of a long video only key frames are decoded: each moment gets the one before it.
 
 use std::{
     ffi::OsString,
@@ -22,8 +22,10 @@ use super::{
     process::{Said, Stop, run},
 };
 
-/// Pixels of a video above which its frames are looked up one by one: about two seconds of work.
+/// Pixels of a video above which only its key frames are decoded: about two seconds of work.
 const LONG_VIDEO_PIXELS: f64 = 400e6;
+/// Frames that are looked up one by one; for more it is faster to pass over the whole file, key frames only.
+const MAX_LOOK_UPS: usize = 12;
 /// Largest block that `ffmpeg` may take, in bytes.
 const MAX_ALLOC: &str = "268435456";
 /// Largest picture that it may decode, in pixels.
@@ -169,7 +171,8 @@ impl Reader<'_> {
         }
         let scale = format!("scale={width}:{height}:flags=bilinear");
         let pixels = duration * about.rate_hz * (own.0 * own.1) as f64;
-        let raw = if pixels > LONG_VIDEO_PIXELS {
+        let is_long = pixels > LONG_VIDEO_PIXELS;
+        let raw = if is_long && count <= MAX_LOOK_UPS {
             self.look_up(&scale, (count, period, first), frame_bytes)?
         } else {
             // Each frame of the output is the last one shown until its moment; the first one starts the clock,
@@ -179,7 +182,12 @@ impl Reader<'_> {
                 if first > 0.0 { period - first } else { 0.0 },
                 1.0 / period
             );
-            self.raw_frames(&[], &filter, count, num_bytes)?
+            let before: &[&str] = if is_long {
+                &["-skip_frame", "nokey"]
+            } else {
+                &[]
+            };
+            self.raw_frames(before, &filter, count, num_bytes)?
         };
         for (frame, rgb) in raw.chunks_exact(frame_bytes).enumerate() {
             let rgb = rgb.to_vec();
