@@ -36,6 +36,9 @@ pub struct Cursor {
     pub num_records: usize,
     /// Seconds spent on them.
     pub secs: f64,
+    /// Seconds of these in which the loop waited for batches.
+    #[serde(default)]
+    pub data_wait_secs: f64,
 }
 
 /// The part of a checkpoint that is no tensor.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use data::Loader;
 use nn::Network;
-use schema::{Batch, Seed};
+use schema::Seed;
 
 use crate::{
     config::TrainerConfig, control::Control, error::TrainError, history::FitResult,
@@ -50,7 +50,7 @@ pub fn fit(
     let mut run = Run::begin(network, train, validation, config, context)?;
     while let Some(epoch) = run.next_epoch() {
         let mut batches = train.epoch_from(epoch, run.batches_done());
-        while let Some(group) = next_group(&mut batches, config.accumulate_steps) {
+        while let Some(group) = run.next_group(&mut batches) {
             // 1. Gradients of the mean loss over the records of the group.
             let loss = run.gradients(&group)?;
             // 2. Clip, move the weights by the rate of this step, average them.
@@ -66,10 +66,4 @@ pub fn fit(
         run.note_epoch(judgement);
     }
     Ok(run.finish(None))
-}
-
-/// The batches of one optimiser step; `None` at the end of the epoch.
-fn next_group(batches: &mut impl Iterator<Item = Batch>, size: usize) -> Option<Vec<Batch>> {
-    let group: Vec<Batch> = batches.take(size.max(1)).collect();
-    (!group.is_empty()).then_some(group)
 }

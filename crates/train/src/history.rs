@@ -26,6 +26,12 @@ pub struct EpochRecord {
     pub metrics: BTreeMap<String, f64>,
     /// Seconds of training, evaluation left out.
     pub secs: f64,
+    /// Of these, seconds in which the loop waited for its next batch.
+    #[serde(default)]
+    pub data_wait_secs: f64,
+    /// The same as a share of `secs`.
+    #[serde(default)]
+    pub data_wait_fraction: f64,
     /// Training speed.
     pub records_per_sec: f64,
 }

@@ -61,6 +61,8 @@ mod tests {
             validation_loss: None,
             metrics: [("accuracy".to_owned(), 0.75)].into(),
             secs: 1.5,
+            data_wait_secs: 0.03,
+            data_wait_fraction: 0.02,
             records_per_sec: 100.0,
         }
     }
@@ -79,6 +81,17 @@ mod tests {
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
         assert_eq!(epochs, [record(1), record(2), record(3)]);
+    }
+
+    /// A line that an earlier version wrote does not say how long the loop waited.
+    #[test]
+    fn lines_say_how_long_the_loop_waited_and_old_lines_are_read() {
+        let line = serde_json::to_string(&record(1)).unwrap();
+        let waited = "\"data_wait_secs\":0.03,\"data_wait_fraction\":0.02,";
+        let old = line.replace(waited, "");
+        assert_ne!(old, line);
+        let read: EpochRecord = serde_json::from_str(&old).unwrap();
+        assert_eq!((read.secs, read.data_wait_fraction), (1.5, 0.0));
     }
 
     #[test]

@@ -143,6 +143,7 @@ fn scalars(record: &EpochRecord) -> Vec<(&str, f64)> {
         ("loss/train", record.train_loss),
         ("learning_rate", record.learning_rate),
         ("records_per_sec", record.records_per_sec),
+        ("data_wait_fraction", record.data_wait_fraction),
     ];
     scalars.extend(record.validation_loss.map(|loss| ("loss/validation", loss)));
     scalars.extend(

@@ -176,6 +176,8 @@ impl<'a> Run<'a> {
             validation_loss: validation_loss.filter(|loss| loss.is_finite()),
             metrics,
             secs: cursor.secs,
+            data_wait_secs: cursor.data_wait_secs,
+            data_wait_fraction: cursor.data_wait_secs / cursor.secs.max(f64::MIN_POSITIVE),
             records_per_sec: cursor.num_records as f64 / cursor.secs.max(f64::MIN_POSITIVE),
         };
         self.reporter.epoch(&record, self.config.num_epochs());

@@ -1,5 +1,7 @@
 //! One optimiser step: gradients of a group of batches, the change of the weights, their average.
 
+use std::time::Instant;
+
 use engine::{Gradient, Gradients, Parameters, Precision, Statistics, Tape};
 use nn::Network;
 use schema::{Batch, Seed};
@@ -55,6 +57,18 @@ pub(crate) fn forward_backward(
 }
 
 impl Run<'_> {
+    /// The batches of one optimiser step; `None` at the end of the epoch. What the loop waits for them is counted.
+    pub(crate) fn next_group(
+        &mut self,
+        batches: &mut impl Iterator<Item = Batch>,
+    ) -> Option<Vec<Batch>> {
+        let asked = Instant::now();
+        let size = self.config.accumulate_steps.max(1);
+        let group: Vec<Batch> = batches.take(size).collect();
+        self.cursor.data_wait_secs += asked.elapsed().as_secs_f64();
+        (!group.is_empty()).then_some(group)
+    }
+
     /// Gradients of the mean loss over all records of the group.
     pub(crate) fn gradients(&mut self, group: &[Batch]) -> Result<StepLoss, TrainError> {
         self.gradients.clear();

@@ -21,6 +21,8 @@ fn run(toy: &Toy, text: &str, folder: &Path, resume: bool) -> (Vec<u32>, FitResu
 fn timeless(result: &FitResult) -> Vec<EpochRecord> {
     let still = |record: &EpochRecord| EpochRecord {
         secs: 0.0,
+        data_wait_secs: 0.0,
+        data_wait_fraction: 0.0,
         records_per_sec: 0.0,
         ..record.clone()
     };
