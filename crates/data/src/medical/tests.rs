@@ -225,6 +225,34 @@ fn colour_pictures_are_read() {
     );
 }
 
+#[test]
+fn palettes_are_read() {
+    let mut elements = colour("PALETTE COLOR", 0, &[7, 9]);
+    elements[0].2 = us(EXPLICIT, 1);
+    let pixels = elements.pop().unwrap();
+    // Two colours of 16 bits, the first of them number 8.
+    let about: Vec<u8> = [2, 8, 16]
+        .into_iter()
+        .flat_map(|word| us(EXPLICIT, word))
+        .collect();
+    for (channel, levels) in [[0x10, 0x20], [0x30, 0x40], [0x50, 0x60]]
+        .into_iter()
+        .enumerate()
+    {
+        elements.push(((0x28, 0x1101 + channel as u16), b"US", about.clone()));
+        let table = levels
+            .into_iter()
+            .flat_map(|level| us(EXPLICIT, level << 8))
+            .collect();
+        elements.push(((0x28, 0x1201 + channel as u16), b"OW", table));
+    }
+    elements.push(pixels);
+    let dicom = read(&file(EXPLICIT, &elements)).unwrap();
+    assert_eq!(dicom.frames[0].rgb, [0x10, 0x30, 0x50, 0x20, 0x40, 0x60]);
+    let cut = with(&elements, (0x28, 0x1203), None);
+    assert_eq!(code(&file(EXPLICIT, &cut)), "medical_unsupported");
+}
+
 /// Bytes of 16-bit words stand the other way round in the other byte order.
 #[test]
 fn bytes_in_words_are_turned_and_kinds_that_are_not_there_are_not_looked_for() {

@@ -11,6 +11,7 @@ use super::{
     super::{MedicalError, checked_pixels, fault, from_picture, window},
     DicomOptions,
     elements::{Elements, Pixels, Tag},
+    palette::Palette,
     rle,
 };
 use crate::{decode_picture, medical::Window};
@@ -76,6 +77,13 @@ pub(super) fn decode(
         let frame = (2 * part + 1) * there / (2 * wanted);
         frames.push(decode_frame(elements, &layout, frame, there)?);
     }
+    if layout.photometric == "PALETTE COLOR" {
+        let palette = Palette::read(elements)?;
+        return Ok(frames
+            .iter()
+            .map(|frame| coloured(frame, &palette, &layout))
+            .collect());
+    }
     let greys = frames.iter().filter_map(|frame| match frame {
         Frame::Grey(values) => Some(values.as_slice()),
         Frame::Colour(_) => None,
@@ -89,6 +97,21 @@ pub(super) fn decode(
     Ok(frames.into_iter().map(picture).collect())
 }
 
+fn coloured(frame: &Frame, palette: &Palette, layout: &Layout<'_>) -> Picture {
+    let rgb = match frame {
+        Frame::Grey(values) => values
+            .iter()
+            .flat_map(|value| palette.colour(*value))
+            .collect(),
+        Frame::Colour(picture) => picture.rgb.clone(),
+    };
+    Picture {
+        height: layout.rows,
+        width: layout.columns,
+        rgb,
+    }
+}
+
 fn layout<'a>(elements: &'a Elements<'_>) -> Result<Layout<'a>, MedicalError> {
     let need = |tag: Tag, name: &str| {
         let lacks = || fault("medical_damaged", format!("a DICOM picture without {name}"));
@@ -99,6 +122,7 @@ fn layout<'a>(elements: &'a Elements<'_>) -> Result<Layout<'a>, MedicalError> {
     let photometric = elements.text(PHOTOMETRIC).unwrap_or("MONOCHROME2");
     let known = match photometric {
         "MONOCHROME1" | "MONOCHROME2" => samples == 1 && matches!(bits_allocated, 8 | 16 | 32),
+        "PALETTE COLOR" => samples == 1 && matches!(bits_allocated, 8 | 16),
         "RGB" | "YBR_FULL" | "YBR_FULL_422" | "YBR_PARTIAL_420" | "YBR_ICT" | "YBR_RCT" => {
             samples == 3 && bits_allocated == 8
         }
@@ -119,6 +143,17 @@ fn layout<'a>(elements: &'a Elements<'_>) -> Result<Layout<'a>, MedicalError> {
         .short(HIGH_BIT)
         .unwrap_or(bits - 1)
         .clamp(bits - 1, bits_allocated - 1);
+    let (slope, intercept) = match photometric {
+        // Its values are numbers of colours.
+        "PALETTE COLOR" => (1.0, 0.0),
+        _ => (
+            elements
+                .decimal(SLOPE)
+                .filter(|slope| *slope != 0.0)
+                .unwrap_or(1.0),
+            elements.decimal(INTERCEPT).unwrap_or(0.0),
+        ),
+    };
     Ok(Layout {
         rows: need(ROWS, "Rows")?,
         columns: need(COLUMNS, "Columns")?,
@@ -130,11 +165,8 @@ fn layout<'a>(elements: &'a Elements<'_>) -> Result<Layout<'a>, MedicalError> {
         planar: elements.short(PLANAR) == Some(1),
         little: elements.encoding.little,
         photometric,
-        slope: elements
-            .decimal(SLOPE)
-            .filter(|slope| *slope != 0.0)
-            .unwrap_or(1.0),
-        intercept: elements.decimal(INTERCEPT).unwrap_or(0.0),
+        slope,
+        intercept,
     })
 }
 
@@ -167,7 +199,7 @@ fn decode_frame(
         Pixels::Plain { place, words } => {
             if !matches!(
                 layout.photometric,
-                "MONOCHROME1" | "MONOCHROME2" | "RGB" | "YBR_FULL"
+                "MONOCHROME1" | "MONOCHROME2" | "PALETTE COLOR" | "RGB" | "YBR_FULL"
             ) {
                 let text = format!("uncompressed pixels as \"{}\"", layout.photometric);
                 return Err(fault("medical_unsupported", text));

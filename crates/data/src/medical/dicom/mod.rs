@@ -7,6 +7,7 @@ use super::{MedicalError, MedicalLimits, check_bytes, window::Window};
 mod elements;
 mod fields;
 mod frames;
+mod palette;
 mod rle;
 
 pub(super) use elements::looks_like;
@@ -47,7 +48,8 @@ pub struct Dicom {
     pub fields: Vec<(&'static str, String)>,
 }
 
-/// Decodes a DICOM file: uncompressed (implicit and explicit, both byte orders, deflated), RLE, and 8-bit JPEG.
+/// Decodes a DICOM file: uncompressed (implicit and explicit, both byte orders, deflated), RLE, and 8-bit JPEG; grey of
+/// 8 to 32 bits, colour of 8, palettes.
 ///
 /// Stored values are brought to the unit of the file by its rescale slope and intercept, then to 8 bits by the window;
 /// `MONOCHROME1` is inverted, so that black is the least dense in every picture.
