@@ -88,6 +88,38 @@ pub(crate) fn backward(activation: Activation, kept: &[f32], gradient: &mut [f32
     }
 }
 
+/// `x = activation(x)` for a few numbers in registers, inlined into a loop of [`super::simd`] or a microkernel.
+#[inline(always)]
+pub(crate) fn activate<const LEN: usize>(activation: Activation, x: &mut [f32; LEN]) {
+    match activation {
+        Activation::None => {}
+        Activation::Relu => x.iter_mut().for_each(
+            #[inline(always)]
+            |x| *x = relu(*x),
+        ),
+        Activation::Gelu => x.iter_mut().for_each(
+            #[inline(always)]
+            |x| *x = gelu(*x),
+        ),
+        Activation::GeluTanh => x.iter_mut().for_each(
+            #[inline(always)]
+            |x| *x = gelu_tanh(*x),
+        ),
+        Activation::Silu => x.iter_mut().for_each(
+            #[inline(always)]
+            |x| *x = silu(*x),
+        ),
+        Activation::Sigmoid => x.iter_mut().for_each(
+            #[inline(always)]
+            |x| *x = sigmoid(*x),
+        ),
+        Activation::Tanh => x.iter_mut().for_each(
+            #[inline(always)]
+            |x| *x = tanh(*x),
+        ),
+    }
+}
+
 /// Keeps a number that is none, unlike `f32::max`.
 #[inline(always)]
 fn relu(x: f32) -> f32 {

@@ -1,11 +1,12 @@
 //! A layer `y = activation(x w^T + b)` and its gradients.
+#![allow(unsafe_code, reason = "products write through pointers")]
 
-use super::activation;
-use super::elementwise::fill_rows;
+use super::gemm::{Bias, Job, Kernel, Output, Target, Threads, View, multiply};
 use super::product::matmul;
+use super::simd;
 use crate::kernels::{LinearEnd, LinearShape, Product};
 
-/// `y[m, out] = activation(x[m, in] weight[out, in]^T + bias)`.
+/// `y[m, out] = activation(x[m, in] weight[out, in]^T + bias)` in one pass over `y`.
 pub(crate) fn forward(
     shape: LinearShape,
     x: &[f32],
@@ -13,25 +14,31 @@ pub(crate) fn forward(
     end: LinearEnd<'_>,
     y: &mut [f32],
 ) {
-    if let Some(bias) = end.bias {
-        fill_rows(y, bias);
-    } else if shape.in_dim == 0 {
-        y.fill(0.0);
-    }
-    let product = Product {
-        m: y.len() / shape.out_dim.max(1),
-        n: shape.out_dim,
-        k: shape.in_dim,
-        transpose_a: false,
-        transpose_b: true,
-        accumulate: end.bias.is_some(),
-        precision: shape.precision,
+    let (n, k) = (shape.out_dim, shape.in_dim);
+    let m = y.len() / n.max(1);
+    let kept = end.kept.map_or(std::ptr::null_mut(), |kept| {
+        assert!(kept.len() >= m * n, "values before the activation");
+        kept.as_mut_ptr()
+    });
+    let job = Job {
+        dims: (m, n, k),
+        a: &View::rows(x, k),
+        b: &View::rows(weight, k),
+        output: Output {
+            bias: end.bias.map_or(Bias::None, Bias::Columns),
+            activation: end.activation,
+            kept,
+            ..Output::plain(Target {
+                start: y.as_mut_ptr(),
+                row_stride: n,
+                accumulate: false,
+            })
+        },
+        kernel: Kernel::new(simd::level(), shape.precision),
+        threads: Threads::Pool,
     };
-    matmul(y, x, weight, product);
-    if let Some(kept) = end.kept {
-        kept.copy_from_slice(y);
-    }
-    activation::forward_in_place(end.activation, y);
+    // SAFETY: `y` and `kept` are borrowed exclusively and hold `m` rows of `n` values.
+    unsafe { multiply(&job) };
 }
 
 /// `dx[m, in] = dy[m, out] weight[out, in]`.

@@ -6,6 +6,7 @@
 pub(crate) mod simd;
 pub(crate) mod parallel;
 pub(crate) mod math;
+pub(crate) mod gemm;
 pub(crate) mod product;
 pub(crate) mod elementwise;
 pub(crate) mod reduce;

@@ -1,88 +1,40 @@
-//! Matrix products by the `gemm` crate.
-#![allow(unsafe_code, reason = "the gemm crate takes raw pointers and strides")]
+//! Products of matrices that lie in memory.
+#![allow(unsafe_code, reason = "results may be strided parts of a buffer")]
 
 use rayon::prelude::*;
 
+use super::gemm::{Job, Kernel, Output, Threads, multiply};
+use super::simd;
 use crate::kernels::Product;
+use crate::precision::Precision;
 
-/// A matrix inside a buffer: rows and columns may lie any distance apart.
-#[derive(Clone, Copy)]
-pub(crate) struct View<'a> {
-    pub(crate) values: &'a [f32],
-    pub(crate) row_stride: usize,
-    pub(crate) column_stride: usize,
-}
-
-impl<'a> View<'a> {
-    /// Rows that lie `row_stride` apart.
-    pub(crate) fn rows(values: &'a [f32], row_stride: usize) -> Self {
-        Self {
-            values,
-            row_stride,
-            column_stride: 1,
-        }
-    }
-
-    /// The same matrix with rows and columns exchanged.
-    pub(crate) fn transposed(self) -> Self {
-        Self {
-            row_stride: self.column_stride,
-            column_stride: self.row_stride,
-            ..self
-        }
-    }
-
-    fn holds(&self, rows: usize, columns: usize) -> bool {
-        rows == 0
-            || columns == 0
-            || (rows - 1) * self.row_stride + (columns - 1) * self.column_stride < self.values.len()
-    }
-}
-
-/// Where a product goes: rows that lie `row_stride` apart.
-pub(crate) struct Target {
-    pub(crate) start: *mut f32,
-    pub(crate) row_stride: usize,
-    pub(crate) accumulate: bool,
-}
+pub(crate) use super::gemm::{Target, View};
 
 /// `c = factor * a b`, or added to `c`. `dims` is `(m, n, k)`.
 ///
 /// # Safety
 /// `target` must be valid for `m` rows of `n` values, and nobody else may use them meanwhile.
 pub(crate) unsafe fn strided(
-    (m, n, k): (usize, usize, usize),
+    dims: (usize, usize, usize),
     target: Target,
     a: View<'_>,
     b: View<'_>,
     factor: f32,
-    parallelism: gemm::Parallelism,
+    _parallelism: gemm::Parallelism,
 ) {
-    assert!(a.holds(m, k) && b.holds(k, n), "product beyond its inputs");
-    // SAFETY: the inputs are in bounds by the assertion, the target by the promise of the caller.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            target.start,
-            1,
-            target.row_stride as isize,
-            target.accumulate,
-            a.values.as_ptr(),
-            a.column_stride as isize,
-            a.row_stride as isize,
-            b.values.as_ptr(),
-            b.column_stride as isize,
-            b.row_stride as isize,
-            1.0,
+    let job = Job {
+        dims,
+        a: &a,
+        b: &b.transposed(),
+        output: Output {
             factor,
-            false,
-            false,
-            false,
-            parallelism,
-        );
-    }
+            ..Output::plain(target)
+        },
+        kernel: Kernel::new(simd::level(), Precision::F32),
+        threads: Threads::One,
+    };
+    // SAFETY: by the promise of the caller.
+    unsafe { multiply(&job) };
 }
 
 /// A product of whole matrices on all threads of the current rayon pool.
@@ -90,21 +42,15 @@ pub(crate) unsafe fn strided(
 /// # Panics
 /// If a slice is shorter than its matrix.
 pub(crate) fn matmul(c: &mut [f32], a: &[f32], b: &[f32], product: Product) {
-    matmul_with(c, a, b, product, gemm::Parallelism::Rayon(0));
+    matmul_on(Threads::Pool, c, a, b, product);
 }
 
 /// A product of whole matrices on this thread.
 pub(crate) fn matmul_serial(c: &mut [f32], a: &[f32], b: &[f32], product: Product) {
-    matmul_with(c, a, b, product, gemm::Parallelism::None);
+    matmul_on(Threads::One, c, a, b, product);
 }
 
-fn matmul_with(
-    c: &mut [f32],
-    a: &[f32],
-    b: &[f32],
-    product: Product,
-    parallelism: gemm::Parallelism,
-) {
+fn matmul_on(threads: Threads, c: &mut [f32], a: &[f32], b: &[f32], product: Product) {
     let Product { m, n, k, .. } = product;
     assert!(c.len() >= m * n, "product beyond its result");
     let a = View::rows(a, if product.transpose_a { m } else { k });
@@ -119,13 +65,21 @@ fn matmul_with(
     } else {
         a
     };
-    let b = if product.transpose_b {
-        b.transposed()
-    } else {
+    let columns = if product.transpose_b {
         b
+    } else {
+        b.transposed()
+    };
+    let job = Job {
+        dims: (m, n, k),
+        a: &a,
+        b: &columns,
+        output: Output::plain(target),
+        kernel: Kernel::new(simd::level(), product.precision),
+        threads,
     };
     // SAFETY: `c` is borrowed exclusively and long enough by the assertion.
-    unsafe { strided((m, n, k), target, a, b, 1.0, parallelism) };
+    unsafe { multiply(&job) };
 }
 
 /// As many products as `c` has room for, each on one thread.

@@ -1,0 +1,78 @@
+//! Products of few rows: the weights of a layer are read once, where they lie, and nothing is packed.
+
+use super::dots::Lines;
+use super::drive::for_each;
+use super::finish::TileEnd;
+use super::job::{Job, Threads};
+use super::kernel::Sums;
+use super::operand::View;
+use super::plan::SMALLEST_PARALLEL;
+use super::tile::MOST_COLUMNS;
+
+/// Most rows of a product that is computed as dot products.
+const MOST_ROWS: usize = 8;
+/// Depth after which the next lines are taken: these rows then stay in the first-level cache.
+const DEPTH: usize = 1024;
+
+/// Does a job of few rows whose factors are both contiguous in depth; false if it is not one.
+///
+/// BF16 would gain nothing here, where reading the weights takes the time: numbers enter as they are.
+///
+/// # Safety
+/// As [`super::multiply`].
+pub(super) unsafe fn try_dots(job: &Job<'_>) -> bool {
+    let (m, n, k) = job.dims;
+    let contiguous = |view: &View<'_>| view.column_stride == 1;
+    let (Some(a), Some(b)) = (
+        job.a.view().filter(contiguous),
+        job.b.view().filter(contiguous),
+    ) else {
+        return false;
+    };
+    if m > MOST_ROWS || k == 0 {
+        return false;
+    }
+    let is_parallel = job.threads == Threads::Pool && m * n * k >= SMALLEST_PARALLEL / 4;
+    let columns = if is_parallel { 4 } else { MOST_COLUMNS };
+    for_each(is_parallel, n.div_ceil(columns), |task| {
+        let first = task * columns;
+        // SAFETY: by the promise of the caller; every task has its own columns.
+        unsafe { part(job, (a, b), first, columns.min(n - first)) };
+    });
+    true
+}
+
+unsafe fn part(job: &Job<'_>, (a, b): (View<'_>, View<'_>), first: usize, columns: usize) {
+    let (m, _, k) = job.dims;
+    let output = &job.output;
+    let mut sums = Sums::new();
+    for start in (0..k).step_by(DEPTH) {
+        let lines = |view: View<'_>, line, count| Lines {
+            start: view.from(line, start).values.as_ptr(),
+            stride: view.row_stride,
+            count,
+        };
+        let (a, b) = (lines(a, 0, m), lines(b, first, columns));
+        let depth = DEPTH.min(k - start);
+        // SAFETY: `multiply` checked that both factors hold their lines.
+        unsafe { (job.kernel.dots)(a, b, depth, (&mut sums.0, MOST_COLUMNS), start > 0) };
+    }
+    let end = TileEnd {
+        c: output.target.start.wrapping_add(first),
+        kept: if output.kept.is_null() {
+            output.kept
+        } else {
+            output.kept.wrapping_add(first)
+        },
+        row_stride: output.target.row_stride,
+        rows: m,
+        columns,
+        factor: output.factor,
+        adds: output.target.accumulate,
+        row_bias: output.bias.rows(0),
+        column_bias: output.bias.columns(first),
+        activation: output.activation,
+    };
+    // SAFETY: the columns of this task, by the promise of the caller.
+    unsafe { job.kernel.finish(&end, &sums.0, MOST_COLUMNS) };
+}

@@ -1,0 +1,117 @@
+//! Panels of lines that are contiguous in depth: what is read along its rows is written along its columns.
+
+use crate::cpu::simd::{self, SimdLevel};
+
+/// Depths of one block: a cache line of f32.
+const BLOCK: usize = 16;
+
+/// Lines that lie `stride` apart in a slice, each contiguous.
+#[derive(Clone, Copy)]
+pub(super) struct Lines<'a> {
+    pub(super) values: &'a [f32],
+    pub(super) stride: usize,
+    pub(super) count: usize,
+}
+
+/// Writes `out[d * width + line]` for all whole rows of `out`; places after the last line become zeros.
+pub(super) fn panel(lines: Lines<'_>, width: usize, out: &mut [f32]) {
+    let depth = out.len() / width;
+    let Some(last) = lines.count.checked_sub(1) else {
+        return out.fill(0.0);
+    };
+    assert!(depth == 0 || last * lines.stride + depth <= lines.values.len());
+    #[cfg(target_arch = "x86_64")]
+    if simd::level() >= SimdLevel::Avx512 {
+        // SAFETY: the level was found on this CPU, and all lines are in bounds by the assertion.
+        unsafe { x86::panel(lines, width, out) };
+        return;
+    }
+    simd::run(
+        #[inline(always)]
+        || {
+            for (block, out) in out.chunks_mut(BLOCK * width).enumerate() {
+                let depth = out.len() / width;
+                for line in 0..lines.count {
+                    let values = &lines.values[line * lines.stride + block * BLOCK..][..depth];
+                    for (out, value) in out.chunks_exact_mut(width).zip(values) {
+                        out[line] = *value;
+                    }
+                }
+                for out in out.chunks_exact_mut(width) {
+                    out[lines.count..].fill(0.0);
+                }
+            }
+        },
+    );
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::{BLOCK, Lines};
+
+    /// # Safety
+    /// The CPU has AVX-512, and every line holds as many values as `out` has rows.
+    #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+    pub(super) unsafe fn panel(lines: Lines<'_>, width: usize, out: &mut [f32]) {
+        let depth = out.len() / width;
+        let start = lines.values.as_ptr();
+        for block in (0..depth).step_by(BLOCK) {
+            let deep = BLOCK.min(depth - block);
+            let some: __mmask16 = ((1_u32 << deep) - 1) as u16;
+            for first in (0..width).step_by(16) {
+                let places = (width - first).min(16);
+                let mask: __mmask16 = ((1_u32 << places) - 1) as u16;
+                let mut rows = [_mm512_setzero_ps(); 16];
+                for (at, row) in rows.iter_mut().enumerate() {
+                    let line = first + at;
+                    if line < lines.count {
+                        // SAFETY: the line holds `depth` values, and the mask ends with them.
+                        *row = unsafe {
+                            _mm512_maskz_loadu_ps(some, start.add(line * lines.stride + block))
+                        };
+                    }
+                }
+                let columns = transpose(rows);
+                let to = out[block * width + first..].as_mut_ptr();
+                for (at, column) in columns.iter().enumerate().take(deep) {
+                    // SAFETY: row `block + at` of `out` has room for `places` values from `first`.
+                    unsafe { _mm512_mask_storeu_ps(to.add(at * width), mask, *column) };
+                }
+            }
+        }
+    }
+
+    /// Rows become columns: pairs, then fours, then two times across the quarters of the registers.
+    #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+    fn transpose(rows: [__m512; 16]) -> [__m512; 16] {
+        let zero = _mm512_setzero_ps();
+        let mut pairs = [zero; 16];
+        for at in (0..16).step_by(2) {
+            pairs[at] = _mm512_unpacklo_ps(rows[at], rows[at + 1]);
+            pairs[at + 1] = _mm512_unpackhi_ps(rows[at], rows[at + 1]);
+        }
+        // `fours[4 g + c]` holds column `4 q + c` of rows `4 g..4 g + 4` in its quarter `q`.
+        let mut fours = [zero; 16];
+        for at in (0..16).step_by(4) {
+            let pair = |index: usize| _mm512_castps_pd(pairs[at + index]);
+            fours[at] = _mm512_castpd_ps(_mm512_unpacklo_pd(pair(0), pair(2)));
+            fours[at + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(pair(0), pair(2)));
+            fours[at + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(pair(1), pair(3)));
+            fours[at + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(pair(1), pair(3)));
+        }
+        let mut columns = [zero; 16];
+        for at in 0..4 {
+            let low = _mm512_shuffle_f32x4::<0b10_00_10_00>(fours[at], fours[at + 4]);
+            let high = _mm512_shuffle_f32x4::<0b11_01_11_01>(fours[at], fours[at + 4]);
+            let low2 = _mm512_shuffle_f32x4::<0b10_00_10_00>(fours[at + 8], fours[at + 12]);
+            let high2 = _mm512_shuffle_f32x4::<0b11_01_11_01>(fours[at + 8], fours[at + 12]);
+            columns[at] = _mm512_shuffle_f32x4::<0b10_00_10_00>(low, low2);
+            columns[at + 8] = _mm512_shuffle_f32x4::<0b11_01_11_01>(low, low2);
+            columns[at + 4] = _mm512_shuffle_f32x4::<0b10_00_10_00>(high, high2);
+            columns[at + 12] = _mm512_shuffle_f32x4::<0b11_01_11_01>(high, high2);
+        }
+        columns
+    }
+}
