@@ -23,6 +23,7 @@ use crate::{
         Speaker, check_inputs, is_present, link, positions, settings, table_of, with_settings,
     },
     pack::{self, Parts},
+    sample,
     softmax_regression::Link,
     tabular::enough,
 };
@@ -57,6 +58,8 @@ pub struct BoostConfig {
     pub bags: usize,
     /// Loss for values: `squared` or `absolute`.
     pub value_loss: ValueLoss,
+    /// Most records that it is fitted on, drawn by the seed; 0 for no bound.
+    pub max_rows: usize,
 }
 
 /// Loss for values.
@@ -82,6 +85,7 @@ impl Default for BoostConfig {
             feature_share: 0.7,
             bags: 0,
             value_loss: ValueLoss::Squared,
+            max_rows: 1 << 16,
         }
     }
 }
@@ -177,7 +181,8 @@ impl Kind for BoostKind {
             rows.retain(|row| is_present(context.dataset, &cols, *row));
             rows
         };
-        let (train, watch) = (usable(rows), usable(watch));
+        let train = sample::at_most(usable(rows), own.max_rows, context.seed);
+        let watch = sample::watched(usable(watch), own.max_rows, context.seed);
         enough(&config.name, rows, &train)?;
         let (aim, watch_aim) = (context.aim(&train), context.aim(&watch));
         let weights = context.record_weights(&train);

@@ -192,6 +192,29 @@ fn for_each(check: impl Fn(&dyn Kind, &Set)) {
     }
 }
 
+/// The bound that keeps memory from growing with the records: fitted on some of them, the same ones each time, first
+/// and again.
+#[test]
+fn a_bound_on_records_is_kept_and_draws_the_same_each_time() {
+    for_each(|kind, set| {
+        let (rows, watch): (Vec<usize>, Vec<usize>) =
+            (0..NUM_RECORDS).partition(|row| row % 5 != 0);
+        let control = Control::new();
+        let context = context(set, &control);
+        let fit = |max_rows: i64| {
+            let mut config = config(kind, set.target.task);
+            let max_rows = toml::Value::Integer(max_rows);
+            config.settings.insert("max_rows".to_owned(), max_rows);
+            let (expert, config) = kind.fit(&config, &context, &rows, &watch).unwrap();
+            let all: Vec<usize> = (0..NUM_RECORDS).collect();
+            let again = expert.refit(&config, &context, &all).unwrap();
+            (speak(expert.as_ref(), set), speak(again.as_ref(), set))
+        };
+        assert_eq!(fit(24), fit(24), "{}", kind.name());
+        assert_ne!(fit(24).0, fit(0).0, "{}", kind.name());
+    });
+}
+
 #[test]
 fn default_settings_pass_their_own_check_and_unknown_ones_do_not() {
     for kind in KINDS {

@@ -81,6 +81,8 @@ pub struct EnsembleFit {
     pub trainings: Vec<(String, FitResult)>,
     /// Experts that were left out, with the reason.
     pub left_out: Vec<(String, String)>,
+    /// What a person should know, such as an expert that was fitted on some of the records only.
+    pub notes: Vec<String>,
 }
 
 /// What the experts of a run gave so far.
@@ -91,6 +93,7 @@ struct Progress {
     times: Vec<PartTime>,
     trainings: Vec<(String, FitResult)>,
     left_out: Vec<(String, String)>,
+    notes: Vec<String>,
 }
 
 /// Fits every expert, then the stack, then cheap experts again on all rows.
@@ -132,6 +135,7 @@ pub fn fit(plan: &EnsemblePlan, context: &Context<'_>) -> Result<EnsembleFit, Ex
         times: progress.times,
         trainings: progress.trainings,
         left_out: progress.left_out,
+        notes: progress.notes,
     })
 }
 
@@ -147,7 +151,9 @@ impl Progress {
         let part = Watched::start(context, &config.name, kind.is_cheap());
         // Fitting again on all rows takes about as long as the first fit.
         let refit_secs: f64 = self.times.iter().map(|time| time.fit_secs).sum();
-        let needed = refit_secs + 2.0 * self.expected_secs(kind, plan);
+        let num_rows = plan.fit_rows.len();
+        let num_rows = bound(config, num_rows).unwrap_or(num_rows);
+        let needed = refit_secs + 2.0 * self.expected_secs(kind, num_rows);
         let is_short = plan.fit_to_time
             && kind.is_cheap()
             && context
@@ -165,6 +171,15 @@ impl Progress {
             return Ok(());
         };
         let planned = config;
+        if let Some(max_rows) = bound(&planned, plan.fit_rows.len()) {
+            let note = format!(
+                "the expert \"{}\" is fitted on {max_rows} of {} records, to bound its memory (max_rows)",
+                planned.name,
+                plan.fit_rows.len()
+            );
+            context.observer.event(&Event::Warning(note.clone()));
+            self.notes.push(note);
+        }
         let (expert, config) = kind.fit(&planned, context, &plan.fit_rows, &plan.held_out)?;
         self.times.push(PartTime {
             name: config.name.clone(),
@@ -188,7 +203,7 @@ impl Progress {
     }
 
     /// Seconds that a cheap kind will take: as long as its last one did, or what its kind says.
-    fn expected_secs(&self, kind: &dyn Kind, plan: &EnsemblePlan) -> f64 {
+    fn expected_secs(&self, kind: &dyn Kind, num_rows: usize) -> f64 {
         let same = self
             .configs
             .iter()
@@ -196,7 +211,7 @@ impl Progress {
             .filter(|(config, _)| config.kind == kind.name());
         same.map(|(_, time)| time.fit_secs)
             .next_back()
-            .unwrap_or_else(|| kind.expected_secs(plan.fit_rows.len()))
+            .unwrap_or_else(|| kind.expected_secs(num_rows))
     }
 
     /// Drops experts to which the stack does not listen and fits cheap ones again on all rows.
@@ -234,6 +249,13 @@ impl Progress {
         }
         Ok(())
     }
+}
+
+/// The setting `max_rows` of an expert, if it has one and there are more rows.
+fn bound(config: &ExpertConfig, num_rows: usize) -> Option<usize> {
+    let max_rows = config.settings.get("max_rows")?.as_integer()?;
+    let max_rows = usize::try_from(max_rows).ok()?;
+    (max_rows > 0 && max_rows < num_rows).then_some(max_rows)
 }
 
 /// A part of the work that whoever watches is told of.

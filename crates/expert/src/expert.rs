@@ -309,12 +309,13 @@ impl Speaker {
         }
     }
 
-    /// The voice about some rows. `scores` is given the places of the inputs and the rows that have any of them.
+    /// The voice about some rows. `scores` is given the places of the inputs and rows that have any of them, piece by
+    /// piece, so that features of a large set are never all in memory.
     pub(crate) fn voice(
         &self,
         dataset: &Dataset,
         rows: &[usize],
-        scores: impl FnOnce(&[usize], &[usize]) -> Result<Vec<f32>, ExpertError>,
+        mut scores: impl FnMut(&[usize], &[usize]) -> Result<Vec<f32>, ExpertError>,
     ) -> Result<Vec<Voice>, ExpertError> {
         let cols = positions(&self.name, &self.inputs, dataset)?;
         let present: Vec<bool> = rows
@@ -323,7 +324,10 @@ impl Speaker {
             .collect();
         let with = rows.iter().zip(&present).filter(|(_, present)| **present);
         let with: Vec<usize> = with.map(|(row, _)| *row).collect();
-        let said = scores(&cols, &with)?;
+        let mut said = Vec::with_capacity(with.len() * self.prior.len());
+        for rows in with.chunks(PIECE) {
+            said.extend(scores(&cols, rows)?);
+        }
         Ok(vec![Voice {
             name: self.name.clone(),
             inputs: self.inputs.clone(),
@@ -332,6 +336,9 @@ impl Speaker {
         }])
     }
 }
+
+/// Rows that an expert speaks about at once.
+const PIECE: usize = 1024;
 
 /// Whether a row has any of the inputs.
 pub(crate) fn is_present(dataset: &Dataset, cols: &[usize], row: usize) -> bool {

@@ -19,6 +19,7 @@ pub mod lbfgs;
 mod network;
 mod pack;
 pub mod registry;
+mod sample;
 pub mod softmax_regression;
 pub mod stack;
 pub mod table;

@@ -18,6 +18,7 @@ use crate::{
     Aim, Context, Expert, ExpertError, Kind, Voice,
     expert::{Speaker, check_inputs, is_present, positions, settings, table_of, with_settings},
     pack::{self, Parts},
+    sample,
     softmax_regression::{LinearFit, LinearModel, fit_best_l2},
     tabular::{FittedTabular, enough},
 };
@@ -51,6 +52,8 @@ pub struct TableConfig {
     pub epochs: usize,
     /// Records of a step; 0 for 32, more where records are many; values.
     pub batch_size: usize,
+    /// Most records that it is fitted on, drawn by the seed; 0 for no bound.
+    pub max_rows: usize,
 }
 
 impl Default for TableConfig {
@@ -66,6 +69,7 @@ impl Default for TableConfig {
             weight_decay: 0.03,
             epochs: 0,
             batch_size: 0,
+            max_rows: 1 << 16,
         }
     }
 }
@@ -137,7 +141,8 @@ impl Kind for TableKind {
             rows.retain(|row| is_present(context.dataset, &cols, *row));
             rows
         };
-        let (train, watch) = (usable(rows), usable(watch));
+        let train = sample::at_most(usable(rows), own.max_rows, context.seed);
+        let watch = sample::watched(usable(watch), own.max_rows, context.seed);
         enough(&config.name, rows, &train)?;
         let aim = context.aim(&train);
         let (model, own) = match &aim {

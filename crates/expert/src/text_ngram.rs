@@ -11,6 +11,7 @@ use crate::{
     Context, Expert, ExpertError, Kind, Voice,
     expert::{Speaker, check_inputs, is_present, positions, settings, table_of, with_settings},
     pack::{self, Parts},
+    sample,
     softmax_regression::{Features, LinearFit, LinearModel, Sparse, fit_best_l2},
 };
 
@@ -30,6 +31,9 @@ pub struct TextNgramConfig {
     pub l2: Vec<f64>,
     /// Most iterations of L-BFGS.
     pub max_iterations: usize,
+    /// Most records that it is fitted on, drawn by the seed; 0 for no bound. A text of ten words takes about 3 KB of
+    /// memory.
+    pub max_rows: usize,
 }
 
 impl Default for TextNgramConfig {
@@ -39,6 +43,7 @@ impl Default for TextNgramConfig {
             min_records: 0,
             l2: vec![1.0 / 3.0, 0.1, 1.0 / 30.0],
             max_iterations: 100,
+            max_rows: 1 << 15,
         }
     }
 }
@@ -76,7 +81,7 @@ impl Kind for TextNgramKind {
     ) -> Result<(Box<dyn Expert>, ExpertConfig), ExpertError> {
         let own = read_settings(config)?;
         let cols = positions(&config.name, &config.inputs, context.dataset)?;
-        let train = usable(context, &cols, rows);
+        let train = sample::at_most(usable(context, &cols, rows), own.max_rows, context.seed);
         if train.len() < 2 {
             return Err(ExpertError::NothingToLearn {
                 expert: config.name.clone(),
@@ -93,6 +98,7 @@ impl Kind for TextNgramKind {
             .map(|col| FittedNgrams::fit(context.dataset, *col, &train, own.buckets, min_records))
             .collect();
         let watch = usable(context, &cols, watch);
+        let watch = sample::watched(watch, own.max_rows, context.seed);
         let trained = features(&ngrams, context.dataset, &cols, &train);
         let watched = features(&ngrams, context.dataset, &cols, &watch);
         let (aim, watch_aim) = (context.aim(&train), context.aim(&watch));
@@ -226,18 +232,13 @@ fn features(
     rows: &[usize],
 ) -> Features {
     let mut sparse = Sparse::new(width(ngrams));
-    let columns: Vec<_> = ngrams
-        .iter()
-        .zip(cols)
-        .map(|(ngrams, col)| ngrams.rows(dataset, *col, rows))
-        .collect();
-    for record in 0..rows.len() {
+    for row in rows {
         let mut first = 0;
         let mut entries = Vec::new();
-        for (column, ngrams) in columns.iter().zip(ngrams) {
-            let range = column.offsets[record]..column.offsets[record + 1];
-            let ids = column.ids[range.clone()].iter().map(|id| first + id);
-            entries.extend(ids.zip(column.weights[range].iter().copied()));
+        for (ngrams, col) in ngrams.iter().zip(cols) {
+            let bag = ngrams.rows(dataset, *col, &[*row]);
+            let ids = bag.ids.iter().map(|id| first + id);
+            entries.extend(ids.zip(bag.weights));
             first += ngrams.num_features() as u32;
         }
         sparse.push(entries);

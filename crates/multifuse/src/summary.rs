@@ -118,6 +118,7 @@ fn describe(
     summary.num_held_out = prepared.held_out.len();
     summary.skipped = prepared.skipped.clone();
     summary.warnings.clone_from(&prepared.warnings);
+    summary.warnings.extend(fitted.notes.iter().cloned());
     summary.warnings.extend(unread.iter().map(|column| {
         format!(
             "column \"{}\" is not read: no expert that reads it was trained",

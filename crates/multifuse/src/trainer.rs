@@ -233,6 +233,7 @@ impl<'a> Trainer<'a> {
             resume: self.resume,
         };
         let fitted = expert::fit(&plan, &context)?;
+        prepared.dataset.table().check()?;
         let facts = summary::Facts {
             name: &self.name,
             command: &self.command,

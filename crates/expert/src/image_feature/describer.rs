@@ -32,6 +32,20 @@ pub(super) struct Sizes {
     pub(super) outline: Arc<Picture>,
 }
 
+/// Pictures that are looked at one at a time, so that they need not be in memory together.
+pub(super) trait Pictures: Sync {
+    /// Number of pictures.
+    fn len(&self) -> usize;
+
+    /// One at both sizes; `None` if it cannot be read any more.
+    fn sizes(&self, place: usize) -> Option<Sizes>;
+
+    /// One at the smaller size.
+    fn small(&self, place: usize) -> Option<Arc<Picture>> {
+        self.sizes(place).map(|sizes| sizes.small)
+    }
+}
+
 /// Picture to features, as fitted on training pictures.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Describer {
@@ -60,21 +74,23 @@ struct Mirror {
 impl Describer {
     /// Fits centres and scales on training pictures and gives their features as well.
     pub(super) fn fit(
-        pictures: &[Sizes],
+        pictures: &impl Pictures,
         view: View,
         fit: patches::PatchFit,
         seed: Seed,
     ) -> (Self, Dense) {
-        let small: Vec<&Picture> = pictures.iter().map(|sizes| &*sizes.small).collect();
-        let centres = patches::Centres::fit(&small, fit, seed);
+        let small = |place: usize| pictures.small(place);
+        let centres = patches::Centres::fit((pictures.len(), &small), fit, seed);
         let mut describer = Self::unscaled(view, centres);
         let width = describer.mirror.width();
         let mut dense = describer.empty(pictures.len());
         dense
             .par_rows_mut()
-            .zip(pictures)
-            .for_each_init(Vec::new, |scratch, (out, sizes)| {
-                describer.raw_row(sizes, scratch, out)
+            .enumerate()
+            .for_each_init(Vec::new, |scratch, (place, out)| {
+                if let Some(sizes) = pictures.sizes(place) {
+                    describer.raw_row(&sizes, scratch, out);
+                }
             });
         describer.fit_scales(&dense);
         dense.par_rows_mut().for_each_init(
@@ -155,14 +171,16 @@ impl Describer {
     }
 
     /// Features of pictures, in their order.
-    pub(super) fn describe(&self, pictures: &[Sizes]) -> Dense {
+    pub(super) fn describe(&self, pictures: &impl Pictures) -> Dense {
         let mut dense = self.empty(pictures.len());
         let width = self.mirror.width();
-        dense.par_rows_mut().zip(pictures).for_each_init(
+        dense.par_rows_mut().enumerate().for_each_init(
             || (vec![0.0; width], Vec::new()),
-            |(raw, scratch), (out, sizes)| {
-                self.raw_row(sizes, scratch, raw);
-                self.scale_and_turn(raw, out);
+            |(raw, scratch), (place, out)| {
+                if let Some(sizes) = pictures.sizes(place) {
+                    self.raw_row(&sizes, scratch, raw);
+                    self.scale_and_turn(raw, out);
+                }
             },
         );
         dense
@@ -286,6 +304,16 @@ mod tests {
         mirrored: true,
     };
 
+    impl Pictures for Vec<Sizes> {
+        fn len(&self) -> usize {
+            Vec::len(self)
+        }
+
+        fn sizes(&self, place: usize) -> Option<Sizes> {
+            self.get(place).cloned()
+        }
+    }
+
     fn sizes(seed: u64) -> Sizes {
         Sizes {
             small: Arc::new(noise(16, seed)),
@@ -326,7 +354,7 @@ mod tests {
             small: Arc::new(mirrored(&plain.small)),
             outline: Arc::new(mirrored(&plain.outline)),
         };
-        let both = describer.describe(&[plain, turned]);
+        let both = describer.describe(&vec![plain, turned]);
         let num_even = describer.width() - describer.mirror.pairs.len();
         for (place, (a, b)) in both.row(0).iter().zip(both.row(1)).enumerate() {
             let expected = if place < num_even { *a } else { -*a };

@@ -4,17 +4,19 @@ use std::{collections::HashMap, sync::Arc};
 
 use data::Dataset;
 use schema::{
-    Column, ExpertConfig, FittedTarget, Modality, Pack, PackTensor, Problem, Settings, Task,
+    Column, ExpertConfig, FittedTarget, Modality, Pack, PackTensor, Picture, Problem, Seed,
+    Settings, Task,
 };
 
 use super::{
-    describer::{Describer, Sizes, View},
+    describer::{Describer, Pictures, Sizes, View},
     patches::{DIM, PatchFit, SIDE},
 };
 use crate::{
     Context, Expert, ExpertError, Kind, Voice,
     expert::{Speaker, check_inputs, positions, settings, table_of, with_settings},
     pack::{self, Parts},
+    sample,
     softmax_regression::{Features, LinearFit, LinearModel, fit_best_l2},
 };
 
@@ -41,6 +43,8 @@ pub struct ImageFeatureConfig {
     pub l2: Vec<f64>,
     /// Most iterations of L-BFGS for each strength; more change little (measured: 25 to 60).
     pub max_iterations: usize,
+    /// Most records that it is fitted on, drawn by the seed; 0 for no bound. Each takes about 16 KB of memory.
+    pub max_rows: usize,
 }
 
 impl Default for ImageFeatureConfig {
@@ -54,6 +58,7 @@ impl Default for ImageFeatureConfig {
             rounds: 10,
             l2: Vec::new(),
             max_iterations: 30,
+            max_rows: 1 << 14,
         }
     }
 }
@@ -117,7 +122,9 @@ impl Kind for ImageFeatureKind {
     ) -> Result<(Box<dyn Expert>, ExpertConfig), ExpertError> {
         let own = read_settings(config)?;
         let col = column(&config.name, &config.inputs, context.dataset)?;
-        let (train, pictures) = pictures(context.dataset, col, &context.known(rows), own.view());
+        let gallery = |rows: &[usize]| Gallery::new(context, col, rows, own.view());
+        let train = gallery(rows).at_most(own.max_rows, context.seed).rows;
+        let watch = sample::watched(gallery(watch).rows, own.max_rows, context.seed);
         if train.len() < 2 {
             return Err(ExpertError::NothingToLearn {
                 expert: config.name.clone(),
@@ -131,10 +138,8 @@ impl Kind for ImageFeatureKind {
             rounds: own.rounds,
             mirrored: own.mirrored,
         };
-        let (describer, features) = Describer::fit(&pictures, own.view(), fit, context.seed);
-        let (watch, pictures) =
-            self::pictures(context.dataset, col, &context.known(watch), own.view());
-        let watched = describer.describe(&pictures);
+        let (describer, features) = Describer::fit(&gallery(&train), own.view(), fit, context.seed);
+        let watched = describer.describe(&gallery(&watch));
         let (features, watched) = (Features::Dense(features), Features::Dense(watched));
         let aims = (context.aim(&train), context.aim(&watch));
         let weights = context.record_weights(&train);
@@ -275,14 +280,14 @@ impl Expert for ImageFeature {
 
     fn speak(&self, dataset: &Arc<Dataset>, rows: &[usize]) -> Result<Vec<Voice>, ExpertError> {
         self.speaker.voice(dataset, rows, |cols, rows| {
-            let mut scores = Vec::new();
-            // In pieces, so that features of a large set are never all in memory.
-            for rows in rows.chunks(PIECE) {
-                let (_, pictures) = pictures(dataset, cols[0], rows, self.view);
-                let features = Features::Dense(self.describer.describe(&pictures));
-                scores.extend(self.model.scores(&features));
-            }
-            Ok(scores)
+            let gallery = Gallery {
+                dataset,
+                col: cols[0],
+                rows: rows.to_vec(),
+                view: self.view,
+            };
+            let features = Features::Dense(self.describer.describe(&gallery));
+            Ok(self.model.scores(&features))
         })
     }
 
@@ -329,15 +334,17 @@ impl Expert for ImageFeature {
     ) -> Result<Box<dyn Expert>, ExpertError> {
         let own = read_settings(config)?;
         let col = column(&self.speaker.name, &self.speaker.inputs, context.dataset)?;
-        let mut train = context.known(rows);
-        train.retain(|row| context.dataset.is_present(col, *row));
-        let new: Vec<usize> = train
-            .iter()
-            .copied()
-            .filter(|row| self.seen(*row).is_none())
-            .collect();
-        let (_, pictures) = pictures(context.dataset, col, &new, self.view);
-        let described = self.describer.describe(&pictures);
+        let mut gallery = Gallery::new(context, col, rows, self.view);
+        if own.max_rows > 0 && gallery.rows.len() > own.max_rows {
+            // Those whose features are there already, the held-out ones among them: others are as good and cost time.
+            gallery.rows.retain(|row| self.seen(*row).is_some());
+        }
+        let train = gallery.at_most(own.max_rows, context.seed).rows;
+        let mut new = train.clone();
+        new.retain(|row| self.seen(*row).is_none());
+        let described = self
+            .describer
+            .describe(&Gallery::new(context, col, &new, self.view));
         let new: HashMap<usize, usize> = new.into_iter().zip(0..).collect();
         let mut features = self.describer.empty(train.len());
         for (to, row) in features.rows_mut().zip(&train) {
@@ -367,9 +374,6 @@ impl Expert for ImageFeature {
     }
 }
 
-/// Pictures described at once.
-const PIECE: usize = 4096;
-
 fn column(expert: &str, inputs: &[String], dataset: &Dataset) -> Result<usize, ExpertError> {
     positions(expert, inputs, dataset)?
         .first()
@@ -380,13 +384,53 @@ fn column(expert: &str, inputs: &[String], dataset: &Dataset) -> Result<usize, E
         })
 }
 
-/// The rows that have a picture, and their pictures.
-fn pictures(dataset: &Dataset, col: usize, rows: &[usize], view: View) -> (Vec<usize>, Vec<Sizes>) {
-    rows.iter()
-        .filter_map(|row| {
-            let small = dataset.image(col, *row, view.size_px)?;
-            let outline = dataset.image(col, *row, view.outline_px)?;
-            Some((*row, Sizes { small, outline }))
+/// Rows that have a picture, and their pictures when they are asked for.
+struct Gallery<'a> {
+    dataset: &'a Dataset,
+    col: usize,
+    rows: Vec<usize>,
+    view: View,
+}
+
+impl<'a> Gallery<'a> {
+    /// Those of some rows that have a picture and a known truth.
+    fn new(context: &Context<'a>, col: usize, rows: &[usize], view: View) -> Self {
+        let mut rows = context.known(rows);
+        rows.retain(|row| context.dataset.is_present(col, *row));
+        Self {
+            dataset: context.dataset,
+            col,
+            rows,
+            view,
+        }
+    }
+
+    fn at_most(self, most: usize, seed: Seed) -> Self {
+        Self {
+            rows: sample::at_most(self.rows, most, seed),
+            ..self
+        }
+    }
+
+    fn image(&self, place: usize, size_px: usize) -> Option<Arc<Picture>> {
+        self.dataset
+            .image(self.col, *self.rows.get(place)?, size_px)
+    }
+}
+
+impl Pictures for Gallery<'_> {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn sizes(&self, place: usize) -> Option<Sizes> {
+        Some(Sizes {
+            small: self.small(place)?,
+            outline: self.image(place, self.view.outline_px)?,
         })
-        .unzip()
+    }
+
+    fn small(&self, place: usize) -> Option<Arc<Picture>> {
+        self.image(place, self.view.size_px)
+    }
 }

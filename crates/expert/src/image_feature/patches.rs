@@ -9,6 +9,8 @@
 //! # Source
 //! Coates and Ng 2012, "Learning Feature Representations with K-means". Differs: soft threshold at 1, square root.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 use schema::{Picture, Seed};
 
@@ -58,9 +60,14 @@ pub(super) struct Centres {
     bias: Vec<f32>,
 }
 
+/// Gives a picture by its place.
+pub(super) type Small<'a> = dyn Fn(usize) -> Option<Arc<Picture>> + Sync + 'a;
+
 impl Centres {
     /// Learns centres from pictures of one size; `None` if hardly any patch has contrast.
-    pub(super) fn fit(pictures: &[&Picture], fit: PatchFit, seed: Seed) -> Option<Self> {
+    ///
+    /// They come as their number and a function that gives one of them, so that they need not be in memory together.
+    pub(super) fn fit(pictures: (usize, &Small<'_>), fit: PatchFit, seed: Seed) -> Option<Self> {
         let patches = draw(pictures, fit.num_patches, seed);
         if patches.len() < 2 * DIM {
             return None;
@@ -244,19 +251,21 @@ fn normalise(patch: &mut [f32]) -> f32 {
 }
 
 /// Normalised patches from random places, the same number from each picture, flat ones left out.
-fn draw(pictures: &[&Picture], num_patches: usize, seed: Seed) -> Vec<f32> {
-    let each = num_patches.div_ceil(pictures.len().max(1));
-    let drawn: Vec<Vec<f32>> = pictures
-        .par_iter()
-        .enumerate()
-        .map(|(index, picture)| {
+fn draw((num, small): (usize, &Small<'_>), num_patches: usize, seed: Seed) -> Vec<f32> {
+    let each = num_patches.div_ceil(num.max(1));
+    let drawn: Vec<Vec<f32>> = (0..num)
+        .into_par_iter()
+        .map(|index| {
+            let Some(picture) = small(index) else {
+                return Vec::new();
+            };
             let mut rng = seed.named("patches").at(index as u64).rng();
             let (across, down) = (num_along(picture.width), num_along(picture.height));
             let mut kept = Vec::with_capacity(each * DIM);
             let mut patch = [0.0; DIM];
             for _ in 0..if across * down == 0 { 0 } else { each } {
                 let place = (rng.below(across) * STEP, rng.below(down) * STEP);
-                read_patch(picture, place, &mut patch);
+                read_patch(&picture, place, &mut patch);
                 if normalise(&mut patch) > FLAT {
                     kept.extend_from_slice(&patch);
                 }
@@ -388,15 +397,14 @@ mod tests {
     const F32_SUM_TOL: f32 = 1e-4;
 
     fn centres(mirrored: bool) -> Centres {
-        let pictures: Vec<Picture> = (0..40).map(|i| noise(16, i)).collect();
-        let borrowed: Vec<&Picture> = pictures.iter().collect();
         let fit = PatchFit {
             num_centres: 20,
             num_patches: 2000,
             rounds: 5,
             mirrored,
         };
-        Centres::fit(&borrowed, fit, Seed(1)).expect("noise has contrast")
+        let picture = |place: usize| Some(Arc::new(noise(16, place as u64)));
+        Centres::fit((40, &picture), fit, Seed(1)).expect("noise has contrast")
     }
 
     #[test]
@@ -429,7 +437,8 @@ mod tests {
             rounds: 1,
             mirrored: false,
         };
-        assert_eq!(Centres::fit(&[&grey], fit, Seed(1)), None);
+        let picture = |_| Some(Arc::new(grey.clone()));
+        assert_eq!(Centres::fit((1, &picture), fit, Seed(1)), None);
         let centres = centres(false);
         let mut features = vec![f32::NAN; centres.width()];
         centres.describe(&grey, &mut Vec::new(), &mut features);
