@@ -94,7 +94,7 @@ fn pack_b(job: &Job<'_>, plan: &Plan, columns: Range<usize>, depth: Range<usize>
         let before = kernel.cells.count(block * plan.depth);
         let first = columns.start + panel * width;
         let lines = first..columns.end.min(first + width);
-        let mut staging = Scratch::new(staging_len(job, plan, width));
+        let mut staging = Scratch::new(cells::staging_len(kernel, job.b, width, plan.depth));
         // SAFETY: every task has its own panel of one block.
         let out = unsafe { out.range((before * panels + panel * count) * width, count * width) };
         cells::pack(
@@ -109,79 +109,80 @@ fn pack_b(job: &Job<'_>, plan: &Plan, columns: Range<usize>, depth: Range<usize>
     packed
 }
 
-fn staging_len(job: &Job<'_>, plan: &Plan, width: usize) -> usize {
-    match job.kernel.cells {
-        super::kernel::Cells::Pairs => plan.depth * width,
-        _ => 0,
-    }
-}
-
-/// The factors of the tiles of one block of depth.
-struct Block<'a> {
+/// One block of depth: where its cells begin and how many there are.
+struct Block {
     depth: Range<usize>,
+    /// Cells of a line before this block.
+    before: usize,
     cells: usize,
-    /// Panels of `a`, or nothing if it is read where it lies.
-    a: &'a [f32],
-    /// Panels of `b`.
-    b: &'a [f32],
 }
 
 impl Piece<'_> {
-    /// Some rows times some panels.
+    fn blocks(&self) -> impl Iterator<Item = Block> {
+        let (cells, first) = (self.job.kernel.cells, self.depth.start);
+        steps(self.depth.clone(), self.plan.depth).map(move |depth| Block {
+            before: cells.count(depth.start - first),
+            cells: cells.count(depth.len()),
+            depth,
+        })
+    }
+
+    /// Some rows times some panels. A strip of the result as wide as a panel stays near while all blocks add to it.
     unsafe fn task(&self, rows: Range<usize>, panels: Range<usize>) {
-        let (job, plan) = (self.job, &self.plan);
-        let kernel = &job.kernel;
-        let tiles = rows.len().div_ceil(plan.tile_rows);
-        let room = if plan.direct_a {
-            0
-        } else {
-            tiles * plan.tile_rows * plan.depth
-        };
-        let mut a = Scratch::new(room);
-        let mut staging = Scratch::new(if plan.direct_a {
-            0
-        } else {
-            staging_len(job, plan, plan.tile_rows)
-        });
-        let all_panels = self.columns.len().div_ceil(kernel.columns());
-        let mut packed = self.packed;
-        for depth in steps(self.depth.clone(), plan.depth) {
-            let cells = kernel.cells.count(depth.len());
-            let (b, rest) =
-                packed.split_at(packed.len().min(all_panels * kernel.columns() * cells));
-            packed = rest;
-            let a = if plan.direct_a {
-                &[][..]
-            } else {
-                let a = &mut a[..tiles * plan.tile_rows * cells];
-                let part = (rows.clone(), depth.clone());
-                cells::pack(kernel, job.a, part, plan.tile_rows, &mut staging, a);
-                a
-            };
-            let block = Block { depth, cells, a, b };
-            for panel in panels.clone() {
+        let a = self.pack_a(rows.clone());
+        for panel in panels {
+            for block in self.blocks() {
                 // SAFETY: by the promise of the caller.
-                unsafe { self.panel(&block, rows.clone(), panel) };
+                unsafe { self.tiles(&block, &a, rows.clone(), panel) };
             }
         }
     }
 
-    /// All tiles of one panel of `b`.
+    /// Panels of rows by block, or nothing if `a` is read where it lies.
+    fn pack_a(&self, rows: Range<usize>) -> Scratch {
+        let (job, plan) = (self.job, &self.plan);
+        if plan.direct_a {
+            return Scratch::new(0);
+        }
+        let room = rows.len().next_multiple_of(plan.tile_rows);
+        let mut a = Scratch::new(room * job.kernel.cells.count(self.depth.len()));
+        let mut staging = Scratch::new(cells::staging_len(&job.kernel, job.a, room, plan.depth));
+        for block in self.blocks() {
+            let out = &mut a[room * block.before..][..room * block.cells];
+            let part = (rows.clone(), block.depth);
+            cells::pack(&job.kernel, job.a, part, plan.tile_rows, &mut staging, out);
+        }
+        a
+    }
+
+    /// The panel of `b` in a block, and the distance from one depth to the next.
+    fn panel(&self, block: &Block, panel: usize) -> (&[f32], usize) {
+        let width = self.job.kernel.columns();
+        let first = self.columns.start + panel * width;
+        match self.job.b.view() {
+            Some(view) if self.plan.direct_b && first + width <= self.columns.end => (
+                view.from(first, block.depth.start).values,
+                view.column_stride,
+            ),
+            _ => {
+                let panels = self.columns.len().div_ceil(width);
+                let at = (block.before * panels + panel * block.cells) * width;
+                (&self.packed[at..], width)
+            }
+        }
+    }
+
+    /// All tiles of one panel of `b` in one block.
     #[inline(always)]
-    unsafe fn panel(&self, block: &Block<'_>, rows: Range<usize>, panel: usize) {
+    unsafe fn tiles(&self, block: &Block, packed: &[f32], rows: Range<usize>, panel: usize) {
         let (job, plan) = (self.job, &self.plan);
         let width = job.kernel.columns();
         let first = self.columns.start + panel * width;
         let columns = width.min(self.columns.end - first);
-        let (b, b_depth) = match job.b.view() {
-            Some(view) if plan.direct_b && columns == width => (
-                view.from(first, block.depth.start).values,
-                view.column_stride,
-            ),
-            _ => (&block.b[panel * width * block.cells..], width),
-        };
+        let (b, b_depth) = self.panel(block, panel);
+        let room = rows.len().next_multiple_of(plan.tile_rows);
         let mut sums = Sums::new();
-        for (tile, first_row) in rows.clone().step_by(plan.tile_rows).enumerate() {
+        for first_row in rows.clone().step_by(plan.tile_rows) {
             let count = plan.tile_rows.min(rows.end - first_row);
             let (a, a_row, a_depth) = match job.a.view() {
                 Some(view) if plan.direct_a => (
@@ -189,11 +190,10 @@ impl Piece<'_> {
                     view.row_stride,
                     view.column_stride,
                 ),
-                _ => (
-                    &block.a[tile * plan.tile_rows * block.cells..],
-                    1,
-                    plan.tile_rows,
-                ),
+                _ => {
+                    let at = room * block.before + (first_row - rows.start) * block.cells;
+                    (&packed[at..], 1, plan.tile_rows)
+                }
             };
             let tile = Tile {
                 a: a.as_ptr(),

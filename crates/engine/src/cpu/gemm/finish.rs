@@ -24,7 +24,7 @@ pub(super) struct TileEnd<'a> {
 
 impl TileEnd<'_> {
     /// Whether sums go to memory as they are.
-    fn is_plain(&self) -> bool {
+    pub(super) fn is_plain(&self) -> bool {
         !self.adds
             && self.factor == 1.0
             && self.row_bias.is_none()
@@ -42,26 +42,6 @@ pub(super) type Run = unsafe fn(end: &TileEnd<'_>, sums: &[f32], width: usize);
 
 #[inline(always)]
 unsafe fn finish<const LANES: usize>(end: &TileEnd<'_>, sums: &[f32], width: usize) {
-    if end.is_plain() && end.columns.is_multiple_of(LANES) {
-        assert!((end.rows - 1) * width + end.columns <= sums.len());
-        for row in 0..end.rows {
-            for at in (0..end.columns).step_by(LANES) {
-                // SAFETY: the sums are in bounds by the assertion, the places by the promise of the caller.
-                unsafe {
-                    let values: [f32; LANES] = sums
-                        .as_ptr()
-                        .add(row * width + at)
-                        .cast::<[f32; LANES]>()
-                        .read();
-                    end.c
-                        .add(row * end.row_stride + at)
-                        .cast::<[f32; LANES]>()
-                        .write_unaligned(values);
-                }
-            }
-        }
-        return;
-    }
     for row in 0..end.rows {
         let row_bias = end.row_bias.map_or(0.0, |bias| bias[row]);
         for at in (0..end.columns).step_by(LANES) {

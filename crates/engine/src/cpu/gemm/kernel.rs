@@ -119,8 +119,14 @@ impl Kernel {
         }
         // SAFETY: by the promise of the caller; `sums` has room for the largest tile.
         unsafe {
-            self.run[end.rows - 1][vectors - 1](tile, sums.0.as_mut_ptr());
-            (self.finish)(end, &sums.0, vectors * self.lanes);
+            let run = self.run[end.rows - 1][vectors - 1];
+            let width = vectors * self.lanes;
+            if width == end.columns && end.is_plain() {
+                run(tile, end.c, end.row_stride);
+            } else {
+                run(tile, sums.0.as_mut_ptr(), width);
+                (self.finish)(end, &sums.0, width);
+            }
         }
     }
 

@@ -64,24 +64,44 @@ impl<'a> View<'a> {
         }
     }
 
-    /// One panel of `lines` rows in `width` places.
+    /// All panels of lines that lie side by side, a few depths at a time: panels share lines of the cache.
     #[inline(always)]
-    fn pack_panel(&self, lines: usize, depth: usize, width: usize, out: &mut [f32]) {
-        if self.row_stride == 1 {
-            for (at, out) in out.chunks_exact_mut(width).enumerate() {
-                let values = &self.values[at * self.column_stride..][..lines];
-                match (lines == width, width) {
-                    (true, 32) => out[..32].copy_from_slice(&values[..32]),
-                    (true, 16) => out[..16].copy_from_slice(&values[..16]),
-                    (true, 14) => out[..14].copy_from_slice(&values[..14]),
+    fn pack_side_by_side(
+        &self,
+        lines: Range<usize>,
+        depth: Range<usize>,
+        width: usize,
+        out: &mut [f32],
+    ) {
+        const DEPTHS: usize = 8;
+        let len = depth.len();
+        for start in (0..len).step_by(DEPTHS) {
+            for (panel, first) in lines.clone().step_by(width).enumerate() {
+                let count = width.min(lines.end - first);
+                let deep = DEPTHS.min(len - start);
+                let values = &self.values[first + (depth.start + start) * self.column_stride..];
+                let out = &mut out[(panel * len + start) * width..][..deep * width];
+                match (count == width, width) {
+                    (true, 32) => copy_rows::<32>(values, self.column_stride, out),
+                    (true, 16) => copy_rows::<16>(values, self.column_stride, out),
+                    (true, 14) => copy_rows::<14>(values, self.column_stride, out),
+                    (true, 8) => copy_rows::<8>(values, self.column_stride, out),
+                    (true, 6) => copy_rows::<6>(values, self.column_stride, out),
                     _ => {
-                        out[..lines].copy_from_slice(values);
-                        out[lines..].fill(0.0);
+                        for (at, out) in out.chunks_exact_mut(width).enumerate() {
+                            out[..count]
+                                .copy_from_slice(&values[at * self.column_stride..][..count]);
+                            out[count..].fill(0.0);
+                        }
                     }
                 }
             }
-            return;
         }
+    }
+
+    /// One panel of `lines` rows in `width` places.
+    #[inline(always)]
+    fn pack_panel(&self, lines: usize, depth: usize, width: usize, out: &mut [f32]) {
         if self.column_stride == 1 {
             let lines = Lines {
                 values: self.values,
@@ -99,6 +119,15 @@ impl<'a> View<'a> {
     }
 }
 
+/// Rows of a width that is known when this is compiled.
+#[inline(always)]
+fn copy_rows<const WIDTH: usize>(values: &[f32], stride: usize, out: &mut [f32]) {
+    let (rows, _) = out.as_chunks_mut::<WIDTH>();
+    for (at, row) in rows.iter_mut().enumerate() {
+        row.copy_from_slice(&values[at * stride..][..WIDTH]);
+    }
+}
+
 impl Operand for View<'_> {
     fn pack(&self, lines: Range<usize>, depth: Range<usize>, width: usize, out: &mut [f32]) {
         let len = depth.len();
@@ -108,6 +137,9 @@ impl Operand for View<'_> {
         simd::run(
             #[inline(always)]
             || {
+                if self.row_stride == 1 {
+                    return self.pack_side_by_side(lines.clone(), depth.clone(), width, out);
+                }
                 let panels = out.chunks_exact_mut(width * len);
                 for (first, out) in lines.clone().step_by(width).zip(panels) {
                     let count = width.min(lines.end - first);

@@ -6,7 +6,9 @@ use super::operand::View;
 
 /// Most depth of a block. The panel of `b` that stays in the first-level cache has this depth and 32 columns at most.
 const DEPTH: usize = 384;
-/// Most rows of a block of `a`, which stays in the second-level cache.
+/// Most cells of a task of `a`, which stay in the second-level cache: 512 KiB.
+const PACKED_ROWS: usize = 128 * 1024;
+/// Most rows of a task.
 const ROWS: usize = 168;
 /// Most columns that are packed at once.
 const COLUMNS: usize = 2048;
@@ -70,7 +72,8 @@ impl Plan {
             (4 * threads).min(work / SMALLEST_TASK).max(1)
         };
         let all_panels = columns.div_ceil(width);
-        let row_tasks = m.div_ceil(ROWS).max(tasks.min(m.div_ceil(4 * tile_rows)));
+        let most = (PACKED_ROWS / slab.min(k).max(1)).clamp(2 * tile_rows, ROWS);
+        let row_tasks = m.div_ceil(most).max(tasks.min(m.div_ceil(4 * tile_rows)));
         let rows = part(m, m.div_ceil(row_tasks), tile_rows);
         let panels = all_panels.div_ceil(tasks.div_ceil(m.div_ceil(rows)).clamp(1, all_panels));
         let is_exact = kernel.cells == Cells::Exact;
@@ -83,13 +86,21 @@ impl Plan {
             panels,
             is_parallel: threads > 1,
             direct_a: is_exact && job.a.view().is_some_and(reads_well),
-            direct_b: is_exact && m <= 64 && job.b.view().is_some_and(|b| b.row_stride == 1),
+            direct_b: is_exact
+                && m <= 64
+                && job
+                    .b
+                    .view()
+                    .is_some_and(|b| b.row_stride == 1 && b.column_stride <= 4096),
         }
     }
 }
 
-/// Whether the lines of a tile do not compete for the same places of the first-level cache: those that lie a multiple
-/// of 2 KiB apart do.
+/// Whether what a tile reads of `a` does not compete for the same places of the caches, as lines that lie a multiple
+/// of 2 KiB apart do, or depths a multiple of 4 KiB.
 fn reads_well(a: View<'_>) -> bool {
-    a.row_stride == 1 || !a.row_stride.is_multiple_of(512)
+    match (a.row_stride, a.column_stride) {
+        (1, depth_stride) => !depth_stride.is_multiple_of(1024),
+        (row_stride, _) => !row_stride.is_multiple_of(512),
+    }
 }

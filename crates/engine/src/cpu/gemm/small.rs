@@ -9,8 +9,12 @@ use super::operand::View;
 use super::plan::SMALLEST_PARALLEL;
 use super::tile::MOST_COLUMNS;
 
-/// Most rows of a product that is computed as dot products.
+/// Most rows of a product that is computed as dot products, however many columns it has.
 const MOST_ROWS: usize = 8;
+/// Most sums of a product of more rows that is.
+const MOST_SUMS: usize = 2048;
+/// Rows of a tile of sums.
+const TILE_ROWS: usize = 12;
 /// Depth after which the next lines are taken: these rows then stay in the first-level cache.
 const DEPTH: usize = 1024;
 
@@ -29,21 +33,28 @@ pub(super) unsafe fn try_dots(job: &Job<'_>) -> bool {
     ) else {
         return false;
     };
-    if m > MOST_ROWS || k == 0 {
+    if (m > MOST_ROWS && m * n > MOST_SUMS) || k == 0 {
         return false;
     }
     let is_parallel = job.threads == Threads::Pool && m * n * k >= SMALLEST_PARALLEL / 4;
     let columns = if is_parallel { 4 } else { MOST_COLUMNS };
-    for_each(is_parallel, n.div_ceil(columns), |task| {
-        let first = task * columns;
-        // SAFETY: by the promise of the caller; every task has its own columns.
-        unsafe { part(job, (a, b), first, columns.min(n - first)) };
+    let (across, down) = (n.div_ceil(columns), m.div_ceil(TILE_ROWS));
+    for_each(is_parallel, across * down, |task| {
+        let (first, row) = (task / down * columns, task % down * TILE_ROWS);
+        let size = (TILE_ROWS.min(m - row), columns.min(n - first));
+        // SAFETY: by the promise of the caller; every task has its own tile.
+        unsafe { tile(job, (a, b), (row, first), size) };
     });
     true
 }
 
-unsafe fn part(job: &Job<'_>, (a, b): (View<'_>, View<'_>), first: usize, columns: usize) {
-    let (m, _, k) = job.dims;
+unsafe fn tile(
+    job: &Job<'_>,
+    (a, b): (View<'_>, View<'_>),
+    (row, first): (usize, usize),
+    (rows, columns): (usize, usize),
+) {
+    let k = job.dims.2;
     let output = &job.output;
     let mut sums = Sums::new();
     for start in (0..k).step_by(DEPTH) {
@@ -52,27 +63,28 @@ unsafe fn part(job: &Job<'_>, (a, b): (View<'_>, View<'_>), first: usize, column
             stride: view.row_stride,
             count,
         };
-        let (a, b) = (lines(a, 0, m), lines(b, first, columns));
+        let (a, b) = (lines(a, row, rows), lines(b, first, columns));
         let depth = DEPTH.min(k - start);
         // SAFETY: `multiply` checked that both factors hold their lines.
         unsafe { (job.kernel.dots)(a, b, depth, (&mut sums.0, MOST_COLUMNS), start > 0) };
     }
+    let place = row * output.target.row_stride + first;
     let end = TileEnd {
-        c: output.target.start.wrapping_add(first),
+        c: output.target.start.wrapping_add(place),
         kept: if output.kept.is_null() {
             output.kept
         } else {
-            output.kept.wrapping_add(first)
+            output.kept.wrapping_add(place)
         },
         row_stride: output.target.row_stride,
-        rows: m,
+        rows,
         columns,
         factor: output.factor,
         adds: output.target.accumulate,
-        row_bias: output.bias.rows(0),
+        row_bias: output.bias.rows(row),
         column_bias: output.bias.columns(first),
         activation: output.activation,
     };
-    // SAFETY: the columns of this task, by the promise of the caller.
+    // SAFETY: the places of this tile, by the promise of the caller.
     unsafe { job.kernel.finish(&end, &sums.0, MOST_COLUMNS) };
 }

@@ -26,14 +26,18 @@ pub(super) struct Tile {
     pub(super) depth: usize,
 }
 
-/// Writes the sums of a tile row after row, without gaps, in as many columns as the kernel has.
+/// Writes the sums of a tile, rows `row_stride` apart, in as many columns as the kernel has.
 ///
 /// # Safety
 /// The CPU has the instruction set, all cells of the tile are readable, and `sums` has room for them.
-pub(super) type Run = unsafe fn(tile: &Tile, sums: *mut f32);
+pub(super) type Run = unsafe fn(tile: &Tile, to: *mut f32, row_stride: usize);
 
 #[inline(always)]
-unsafe fn sum<V: Lanes, const ROWS: usize, const VECTORS: usize>(tile: &Tile, to: *mut f32) {
+unsafe fn sum<V: Lanes, const ROWS: usize, const VECTORS: usize>(
+    tile: &Tile,
+    to: *mut f32,
+    row_stride: usize,
+) {
     // SAFETY: reads and writes only the cells that the caller promises.
     unsafe {
         let mut sums = [[V::zero(); VECTORS]; ROWS];
@@ -55,7 +59,7 @@ unsafe fn sum<V: Lanes, const ROWS: usize, const VECTORS: usize>(tile: &Tile, to
         // By reference: arrays that move by value leave the registers on the way.
         for (row, sums) in sums.iter().enumerate() {
             for (at, sum) in sums.iter().enumerate() {
-                sum.store(to.add((row * VECTORS + at) * V::LEN));
+                sum.store(to.add(row * row_stride + at * V::LEN));
             }
         }
     }
@@ -68,9 +72,9 @@ macro_rules! kernels {
             use super::*;
 
             #[target_feature(enable = $features)]
-            unsafe fn run<const ROWS: usize, const VECTORS: usize>(tile: &Tile, sums: *mut f32) {
+            unsafe fn run<const ROWS: usize, const VECTORS: usize>(tile: &Tile, to: *mut f32, row_stride: usize) {
                 // SAFETY: the promise of the caller is that of `sum`, and the instruction set is enabled here.
-                unsafe { sum::<$lanes, ROWS, VECTORS>(tile, sums) };
+                unsafe { sum::<$lanes, ROWS, VECTORS>(tile, to, row_stride) };
             }
 
             /// By rows less one, then by vectors less one.
@@ -91,9 +95,13 @@ kernels!(avx2, Avx2, "avx2,fma", rows [1 2 3 4 5 6]);
 pub(super) mod portable {
     use super::*;
 
-    unsafe fn run<const ROWS: usize, const VECTORS: usize>(tile: &Tile, sums: *mut f32) {
+    unsafe fn run<const ROWS: usize, const VECTORS: usize>(
+        tile: &Tile,
+        to: *mut f32,
+        row_stride: usize,
+    ) {
         // SAFETY: the promise of the caller is that of `sum`.
-        unsafe { sum::<Portable, ROWS, VECTORS>(tile, sums) };
+        unsafe { sum::<Portable, ROWS, VECTORS>(tile, to, row_stride) };
     }
 
     /// By rows less one, then by vectors less one.

@@ -26,6 +26,24 @@ pub(super) fn panel(lines: Lines<'_>, width: usize, out: &mut [f32]) {
         unsafe { x86::panel(lines, width, out) };
         return;
     }
+    plain(lines, width, out);
+}
+
+/// As [`panel`] in pairs of BF16 numbers of neighbouring depths; `depth` is that of the lines.
+///
+/// # Safety
+/// The CPU has AVX-512 BF16.
+#[cfg(target_arch = "x86_64")]
+pub(super) unsafe fn pairs(lines: Lines<'_>, depth: usize, width: usize, out: &mut [f32]) {
+    let last = lines.count.saturating_sub(1);
+    assert!(
+        last * lines.stride + depth <= lines.values.len() && out.len() == depth.div_ceil(2) * width
+    );
+    // SAFETY: by the promise of the caller, and all lines are in bounds by the assertion.
+    unsafe { x86::pairs(lines, depth, width, out) };
+}
+
+fn plain(lines: Lines<'_>, width: usize, out: &mut [f32]) {
     simd::run(
         #[inline(always)]
         || {
@@ -51,34 +69,85 @@ mod x86 {
 
     use super::{BLOCK, Lines};
 
+    const HALF: usize = 16;
+
     /// # Safety
     /// The CPU has AVX-512, and every line holds as many values as `out` has rows.
     #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
     pub(super) unsafe fn panel(lines: Lines<'_>, width: usize, out: &mut [f32]) {
         let depth = out.len() / width;
-        let start = lines.values.as_ptr();
         for block in (0..depth).step_by(BLOCK) {
             let deep = BLOCK.min(depth - block);
-            let some: __mmask16 = ((1_u32 << deep) - 1) as u16;
-            for first in (0..width).step_by(16) {
-                let places = (width - first).min(16);
-                let mask: __mmask16 = ((1_u32 << places) - 1) as u16;
-                let mut rows = [_mm512_setzero_ps(); 16];
-                for (at, row) in rows.iter_mut().enumerate() {
-                    let line = first + at;
-                    if line < lines.count {
-                        // SAFETY: the line holds `depth` values, and the mask ends with them.
-                        *row = unsafe {
-                            _mm512_maskz_loadu_ps(some, start.add(line * lines.stride + block))
-                        };
-                    }
+            let some = first(deep);
+            let load = |from: *const f32| {
+                // SAFETY: the line holds `depth` values, and the mask ends with them.
+                unsafe { _mm512_maskz_loadu_ps(some, from.add(block)) }
+            };
+            // SAFETY: by the promise of the caller.
+            unsafe {
+                columns(
+                    lines,
+                    width,
+                    &mut out[block * width..][..deep * width],
+                    load,
+                )
+            };
+        }
+    }
+
+    /// # Safety
+    /// The CPU has AVX-512 BF16, and every line holds `depth` values.
+    #[target_feature(enable = "avx512bf16,avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+    pub(super) unsafe fn pairs(lines: Lines<'_>, depth: usize, width: usize, out: &mut [f32]) {
+        for (block, out) in out.chunks_mut(BLOCK * width).enumerate() {
+            let start = 2 * block * BLOCK;
+            let deep = (2 * BLOCK).min(depth - start);
+            let (low, high) = (first(deep.min(HALF)), first(deep.saturating_sub(HALF)));
+            let load = |from: *const f32| {
+                // SAFETY: the line holds `depth` values, and the masks end with them; both types are 64 bytes.
+                unsafe {
+                    let from = from.add(start);
+                    let low = _mm512_maskz_loadu_ps(low, from);
+                    let high = _mm512_maskz_loadu_ps(high, from.wrapping_add(HALF));
+                    std::mem::transmute::<__m512bh, __m512>(_mm512_cvtne2ps_pbh(high, low))
                 }
-                let columns = transpose(rows);
-                let to = out[block * width + first..].as_mut_ptr();
-                for (at, column) in columns.iter().enumerate().take(deep) {
-                    // SAFETY: row `block + at` of `out` has room for `places` values from `first`.
-                    unsafe { _mm512_mask_storeu_ps(to.add(at * width), mask, *column) };
+            };
+            // SAFETY: by the promise of the caller.
+            unsafe { columns(lines, width, out, load) };
+        }
+    }
+
+    /// A mask of the first `count` places.
+    fn first(count: usize) -> __mmask16 {
+        ((1_u32 << count) - 1) as u16
+    }
+
+    /// Writes what `load` gives for every line as columns: at most [`BLOCK`] rows of `width` places.
+    ///
+    /// # Safety
+    /// The CPU has AVX-512.
+    #[inline(always)]
+    unsafe fn columns(
+        lines: Lines<'_>,
+        width: usize,
+        out: &mut [f32],
+        load: impl Fn(*const f32) -> __m512,
+    ) {
+        let start = lines.values.as_ptr();
+        for from in (0..width).step_by(HALF) {
+            let mask = first((width - from).min(HALF));
+            // SAFETY: the CPU has the instruction set.
+            let mut rows = [unsafe { _mm512_setzero_ps() }; HALF];
+            for (at, row) in rows.iter_mut().enumerate() {
+                if from + at < lines.count {
+                    *row = load(start.wrapping_add((from + at) * lines.stride));
                 }
+            }
+            // SAFETY: the CPU has the instruction set.
+            let columns = unsafe { transpose(rows) };
+            for (out, column) in out.chunks_exact_mut(width).zip(&columns) {
+                // SAFETY: the mask ends with the row.
+                unsafe { _mm512_mask_storeu_ps(out[from..].as_mut_ptr(), mask, *column) };
             }
         }
     }
