@@ -5,6 +5,7 @@ use std::{fs, path::Path, process::Command};
 use serde_json::{Value, json};
 
 use super::peers::Peers;
+use super::side::First;
 use super::workload::{Precision, Task};
 
 /// The machine and its floors.
@@ -20,11 +21,13 @@ pub(crate) struct Machine {
 impl Machine {
     /// Measures the floors with the bench of the engine.
     pub(crate) fn measure(bench: &Path, peers: Option<&Peers>) -> Result<Self, String> {
+        let first = First::begin();
         let output = Command::new(bench)
             .arg("floors")
             .env("RAYON_NUM_THREADS", "2")
-            .output()
-            .map_err(|error| format!("{}: {error}", bench.display()))?;
+            .output();
+        drop(first);
+        let output = output.map_err(|error| format!("{}: {error}", bench.display()))?;
         let floors: Value = serde_json::from_slice(&output.stdout)
             .map_err(|error| format!("floors of the machine: {error}"))?;
         let number = |key: &str| floors[key].as_f64().unwrap_or(f64::NAN);

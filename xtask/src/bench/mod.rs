@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     for task in &tasks {
         let outcome = interleave::measure(task, &bench, peers, options.pace)?;
         wrong.extend(outcome.disagreement);
-        rows.push(Row {
+        let row = Row {
             workload: task.workload.name.to_owned(),
             phase: task.label(),
             ours: outcome.ours,
@@ -51,9 +51,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
             bar: task.bar,
             memory_bar: task.memory_bar,
             floor_ms: Some(machine.floor_ms(task)),
-        });
+        };
+        // At once: a run of an hour that is stopped keeps what it measured.
+        write(&machine, &row, &options)?;
+        rows.push(row);
     }
-    write(&machine, &rows, &options)?;
+    if options.json {
+        print_json(&machine, &rows);
+    }
     let missed = rows.iter().filter(|row| !row.holds());
     wrong.extend(missed.map(|row| format!("missed: {}", row.name())));
     if wrong.is_empty() {
@@ -63,33 +68,29 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     }
 }
 
-fn write(machine: &Machine, rows: &[Row], options: &Options) -> Result<(), String> {
+fn write(machine: &Machine, row: &Row, options: &Options) -> Result<(), String> {
     let preface = format!(
         "{} Medians of {} rounds. Floor: floating-point operations / peak of the product + bytes of the optimiser \
          (28 for each parameter that the step changes) / speed of the copy.",
         machine.text(),
         options.pace.rounds
     );
-    let lines: Vec<Vec<String>> = rows.iter().map(Row::cells).collect();
-    for cells in &lines {
-        eprintln!("| {} |", cells.join(" | "));
-    }
-    if options.json {
-        let rows: Vec<_> = rows.iter().map(Row::json).collect();
-        let all = json!({ "machine": machine.json(), "rows": rows });
-        #[allow(clippy::print_stdout, reason = "the answer of `--json`")]
-        {
-            println!("{all:#}");
-        }
-    }
+    let cells = row.cells();
+    eprintln!("| {} |", cells.join(" | "));
     results::write(
         &results::Table {
             chore: "bench",
             preface: &preface,
             columns: &table::COLUMNS,
         },
-        &lines,
+        &[cells],
     )
+}
+
+#[allow(clippy::print_stdout, reason = "the answer of `--json`")]
+fn print_json(machine: &Machine, rows: &[Row]) {
+    let rows: Vec<_> = rows.iter().map(Row::json).collect();
+    println!("{:#}", json!({ "machine": machine.json(), "rows": rows }));
 }
 
 fn tasks(options: &Options) -> Result<Vec<Task>, String> {
