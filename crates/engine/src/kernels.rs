@@ -102,15 +102,8 @@ pub(crate) trait Kernels: Sync {
     );
 
     // Convolutions
-    /// `y = activation(conv(x, weight) + bias)`; the activation must be one that keeps its output.
-    fn conv2d(
-        &self,
-        shape: &ConvShape,
-        x: &[f32],
-        parameters: (&[f32], Option<&[f32]>),
-        activation: Activation,
-        y: &mut [f32],
-    );
+    /// `y = conv(x, weight)` with its end.
+    fn conv2d(&self, shape: &ConvShape, x: &[f32], weight: &[f32], end: ConvEnd<'_>, y: &mut [f32]);
     /// Writes the gradient of the input, and writes or adds to that of the weight.
     fn conv2d_backward(
         &self,

@@ -44,7 +44,10 @@ mod kernels;
 mod cpu;
 pub mod check;
 pub mod linalg;
+#[doc(hidden)]
+pub use cpu::measure;
 
+pub use cpu::simd::{SIMD_VARIABLE, SimdChoice, SimdLevel, simd_choice};
 pub use buffer::{memory_bytes, release_idle_memory};
 pub use error::EngineError;
 pub use gradients::{Gradient, Gradients};

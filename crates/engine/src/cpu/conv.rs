@@ -1,105 +1,77 @@
-//! Convolutions: a few pictures at a time are unfolded and multiplied, such tasks in parallel.
-#![allow(unsafe_code, reason = "pictures write disjoint places of one buffer")]
+//! Convolutions: which algorithm computes which, by shape.
 
-use std::ops::Range;
-
-use super::conv_task::{MOST_PIECES, Plan, Task};
-use super::parallel::{Shared, for_each, map};
-use super::product::{Target, View, strided};
-use super::{activation, math, simd};
-use crate::buffer::Buffer;
-use crate::kernels::ConvGradient;
+use super::parallel::map;
+use super::winograd::{self, TileSize};
+use super::{activation, conv_unfolded, math, simd};
+use crate::kernels::{ConvEnd, ConvGradient};
 use crate::op::{Activation, ConvShape};
 
-const SERIAL: gemm::Parallelism = gemm::Parallelism::None;
+/// How the three products of a convolution are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Algorithm {
+    /// The picture is unfolded and multiplied.
+    Unfolded,
+    /// Winograd's tiles.
+    Winograd(TileSize),
+}
 
-/// `y = activation(conv(x, weight) + bias)`
+/// Fewest channels on each side for which the transforms pay.
+const FEWEST_CHANNELS: usize = 16;
+
+/// Fewest tiles of 4 x 4 outputs for which transformed kernels pay.
+const FEWEST_TILES: usize = 6;
+
+impl Algorithm {
+    /// The fastest for a shape, as measured (ADR 6).
+    pub(crate) fn choose(shape: &ConvShape) -> Self {
+        let channels = shape.in_channels.min(shape.out_channels);
+        let tiles = shape.batch * shape.out_plane().div_ceil(16);
+        if winograd::fits(shape) && channels >= FEWEST_CHANNELS && tiles >= FEWEST_TILES {
+            Self::Winograd(TileSize::Four)
+        } else {
+            Self::Unfolded
+        }
+    }
+}
+
+/// `y = conv(x, weight)` with its end.
 pub(crate) fn forward(
     shape: &ConvShape,
     x: &[f32],
-    (weight, bias): (&[f32], Option<&[f32]>),
-    act: Activation,
+    weight: &[f32],
+    end: ConvEnd<'_>,
     y: &mut [f32],
 ) {
-    let plan = Plan::new(shape);
-    let picture_len = shape.out_channels * shape.out_plane();
-    let y = Shared::new(y);
-    let cost = picture_len * shape.rows() * plan.pictures;
-    for_each(plan.num_tasks(shape), cost, |task| {
-        let mut task = Task::new(shape, plan, task);
-        let at = task.pictures.start * picture_len;
-        // SAFETY: each task has its own pictures of `y`, which is borrowed until all are done.
-        let y = unsafe { y.range(at, task.pictures.len() * picture_len) };
-        if let Some(bias) = bias {
-            let planes = y.chunks_exact_mut(shape.out_plane().max(1));
-            planes
-                .zip(bias.iter().cycle())
-                .for_each(|(y, bias)| y.fill(*bias));
+    match Algorithm::choose(shape) {
+        Algorithm::Unfolded => conv_unfolded::forward(shape, x, weight, end, y),
+        Algorithm::Winograd(size) => {
+            let finish = |at: usize, y: &mut [f32]| finish(end, at, y);
+            let affine = (end.scale, end.offset);
+            winograd::forward(size, shape, x, (weight, affine), &finish, y);
         }
-        for group in 0..shape.groups {
-            let weight = &weight[group * shape.weight_group()..][..shape.weight_group()];
-            task.split_phases(x, group);
-            for lines in task.chunks() {
-                task.unfold(x, group, &lines);
-                forward_lines(&task, (x, weight), (group, lines), bias.is_some(), y);
-            }
-        }
-        activation::forward_in_place(act, y);
-    });
+    }
 }
 
-fn forward_lines(
-    task: &Task<'_>,
-    (x, weight): (&[f32], &[f32]),
-    (group, lines): (usize, Range<usize>),
-    accumulate: bool,
-    y: &mut [f32],
-) {
-    let shape = task.shape;
-    let channels = shape.out_channels / shape.groups;
-    let pixels = task.pixels(&lines);
-    let matrix = task.matrix(x, group, &lines);
-    let weight = View::rows(weight, shape.rows());
-    let dims = (channels, pixels, shape.rows());
-    let at = group * shape.out_group() + lines.start * shape.out_width;
-    if task.pictures.len() == 1 {
-        let y = &mut y[at..];
-        assert!(
-            y.len() >= (channels - 1) * shape.out_plane() + pixels,
-            "lines of a picture"
-        );
-        let target = Target {
-            start: y.as_mut_ptr(),
-            row_stride: shape.out_plane(),
-            accumulate,
-        };
-        // SAFETY: `y` is borrowed exclusively and holds all rows by the assertion.
-        unsafe { strided(dims, target, weight, matrix, 1.0, SERIAL) };
-        return;
-    }
-    let mut product = Buffer::scratch(channels * pixels);
-    let target = Target {
-        start: product.as_mut_ptr(),
-        row_stride: pixels,
-        accumulate: false,
+/// Adds the residual to values that begin at place `at` of the output, and applies the activation.
+pub(super) fn finish(end: ConvEnd<'_>, at: usize, y: &mut [f32]) {
+    let floor = match end.activation {
+        Activation::Relu => 0.0,
+        _ => f32::NEG_INFINITY,
     };
-    // SAFETY: `product` is our own and holds all rows.
-    unsafe { strided(dims, target, weight, matrix, 1.0, SERIAL) };
-    let len = pixels / task.pictures.len();
-    let picture_len = shape.out_channels * shape.out_plane();
-    for (channel, product) in product.chunks_exact(pixels).enumerate() {
-        for (picture, product) in product.chunks_exact(len).enumerate() {
-            let at = picture * picture_len + at + channel * shape.out_plane();
-            let y = &mut y[at..][..len];
-            if accumulate {
-                y.iter_mut()
-                    .zip(product)
-                    .for_each(|(y, product)| *y += product);
-            } else {
-                y.copy_from_slice(product);
-            }
+    if let Some(residual) = end.residual {
+        simd::run(
+            #[inline(always)]
+            || {
+                for (y, residual) in y.iter_mut().zip(&residual[at..]) {
+                    *y = math::max(floor, *y + residual);
+                }
+            },
+        );
+        if end.activation == Activation::Relu {
+            return;
         }
     }
+    activation::forward_in_place(end.activation, y);
 }
 
 /// Writes the gradient of the input, and writes or adds to that of the weight.
@@ -108,224 +80,17 @@ pub(crate) fn backward(
     dx: Option<&mut [f32]>,
     dw: Option<(&mut [f32], bool)>,
 ) {
-    gradient.run(dx, dw);
-}
-
-impl ConvGradient<'_> {
-    /// Writes the gradient of the input, and adds up that of the weight over pieces of the batch in a fixed order.
-    fn run(&self, dx: Option<&mut [f32]>, dw: Option<(&mut [f32], bool)>) {
-        let shape = self.shape;
-        let plan = Plan::new(shape);
-        let dx = dx.map(Shared::new);
-        let wants_weight = dw.is_some();
-        let tasks = plan.num_tasks(shape);
-        let piece = tasks.div_ceil(MOST_PIECES).max(1);
-        let cost = shape.out_channels * shape.out_plane() * shape.rows() * plan.pictures * piece;
-        let sums = map(tasks.div_ceil(piece), cost, |at| {
-            let mut sum = Buffer::scratch(if wants_weight { self.weight.len() } else { 0 });
-            let first = at * piece;
-            for task in first..tasks.min(first + piece) {
-                let mut task = Task::new(shape, plan, task);
-                let is_later = task.pictures.start > first * plan.pictures;
-                let dw = wants_weight.then_some((&mut *sum, is_later));
-                self.task(&mut task, dx, dw);
-            }
-            sum
-        });
-        let Some((dw, accumulate)) = dw else { return };
-        add_pieces(shape, &sums, dw, accumulate);
+    let shape = gradient.shape;
+    let Algorithm::Winograd(size) = Algorithm::choose(shape) else {
+        conv_unfolded::backward(gradient, dx, dw);
+        return;
+    };
+    if let Some((dw, accumulate)) = dw {
+        winograd::backward_weight(size, shape, (gradient.x, gradient.dy), dw, accumulate);
     }
-
-    fn task(&self, task: &mut Task<'_>, dx: Option<Shared>, mut dw: Option<(&mut [f32], bool)>) {
-        let shape = self.shape;
-        for group in 0..shape.groups {
-            let weights = group * shape.weight_group()..(group + 1) * shape.weight_group();
-            let gathered = self.gather(task, group);
-            if let Some((dw, accumulate)) = &mut dw {
-                task.split_phases(self.x, group);
-                for lines in task.chunks() {
-                    task.unfold(self.x, group, &lines);
-                    let accumulate = *accumulate || lines.start > 0;
-                    let dw = &mut dw[weights.clone()];
-                    let dy = self.dy_view(task, &gathered, group, &lines).transposed();
-                    let matrix = task.matrix(self.x, group, &lines);
-                    let channels = shape.out_channels / shape.groups;
-                    // `[rows, channels]`, the other way round than the weights: so the long matrix is read along
-                    // its rows and only the short one is turned.
-                    let target = Target {
-                        start: dw.as_mut_ptr(),
-                        row_stride: channels,
-                        accumulate,
-                    };
-                    let dims = (shape.rows(), channels, task.pixels(&lines));
-                    // SAFETY: `dw` is borrowed exclusively and holds the weights of one group.
-                    unsafe { strided(dims, target, matrix, dy, 1.0, SERIAL) };
-                }
-            }
-            if let Some(dx) = dx {
-                self.input_group(task, &self.weight[weights], &gathered, (group, dx));
-            }
-        }
+    if let Some(dx) = dx {
+        winograd::backward_input(size, shape, gradient.dy, gradient.weight, dx);
     }
-
-    /// One group of `dy` of several pictures as one matrix `[channels, pictures * OH * OW]`; empty for one picture,
-    /// which is a matrix already.
-    fn gather(&self, task: &Task<'_>, group: usize) -> Buffer {
-        let shape = self.shape;
-        let (count, plane) = (task.pictures.len(), shape.out_plane());
-        if count == 1 {
-            return Buffer::scratch(0);
-        }
-        let mut gathered = Buffer::scratch(count * shape.out_group());
-        for (index, picture) in task.pictures.clone().enumerate() {
-            let at = picture * shape.out_channels * plane + group * shape.out_group();
-            let dy = self.dy[at..][..shape.out_group()].chunks_exact(plane);
-            for (channel, dy) in dy.enumerate() {
-                gathered[(channel * count + index) * plane..][..plane].copy_from_slice(dy);
-            }
-        }
-        gathered
-    }
-
-    fn dy_view<'v>(
-        &'v self,
-        task: &Task<'_>,
-        gathered: &'v [f32],
-        group: usize,
-        lines: &Range<usize>,
-    ) -> View<'v> {
-        let shape = self.shape;
-        if task.pictures.len() > 1 {
-            // Several pictures are always taken whole.
-            return View::rows(gathered, task.pixels(lines));
-        }
-        let picture = task.pictures.start * shape.out_channels * shape.out_plane();
-        let at = picture + group * shape.out_group() + lines.start * shape.out_width;
-        View::rows(&self.dy[at..], shape.out_plane())
-    }
-
-    /// Gradient of one group of the input of the pictures of a task.
-    fn input_group(
-        &self,
-        task: &mut Task<'_>,
-        weight: &[f32],
-        gathered: &[f32],
-        (group, dx): (usize, Shared),
-    ) {
-        let shape = self.shape;
-        let dx_of = |picture: usize| {
-            let at = picture * shape.in_picture() + group * shape.in_group();
-            // SAFETY: each task has its own pictures of `dx`, which is borrowed until all are done, and holds one
-            // such slice at a time.
-            unsafe { dx.range(at, shape.in_group()) }
-        };
-        // Lines overlap in their inputs, so if they come in several chunks the sum must start from zeros.
-        let in_chunks = task.plan.lines < shape.out_height;
-        let is_direct = task.is_direct();
-        let is_trivial = task.phases.is_trivial();
-        if in_chunks && !is_direct {
-            task.split.fill(0.0);
-            if is_trivial {
-                task.pictures
-                    .clone()
-                    .for_each(|picture| dx_of(picture).fill(0.0));
-            }
-        }
-        for lines in task.chunks() {
-            if is_direct {
-                let dx = dx_of(task.pictures.start);
-                self.input_matrix(task, weight, (gathered, group, &lines), dx);
-                continue;
-            }
-            let mut matrix = std::mem::replace(&mut task.matrix, Buffer::scratch(0));
-            self.input_matrix(task, weight, (gathered, group, &lines), &mut matrix);
-            for (index, picture) in task.pictures.clone().enumerate() {
-                let stretch = task.stretch(index, &lines);
-                let len = task.split_len();
-                let input = match is_trivial {
-                    true => dx_of(picture),
-                    false => &mut task.split[index * len..][..len],
-                };
-                simd::run(
-                    #[inline(always)]
-                    || stretch.fold(&mut matrix, input, in_chunks),
-                );
-            }
-            task.matrix = matrix;
-        }
-        if !is_trivial {
-            let len = task.split_len();
-            for (split, picture) in task.split.chunks_exact(len).zip(task.pictures.clone()) {
-                let dx = dx_of(picture);
-                simd::run(
-                    #[inline(always)]
-                    || task.phases.merge(shape, split, dx),
-                );
-            }
-        }
-    }
-
-    /// The gradient of the unfolded matrix, `[rows, pixels]`: `weight^T dy`.
-    fn input_matrix(
-        &self,
-        task: &Task<'_>,
-        weight: &[f32],
-        (gathered, group, lines): (&[f32], usize, &Range<usize>),
-        matrix: &mut [f32],
-    ) {
-        let shape = self.shape;
-        let dy = self.dy_view(task, gathered, group, lines);
-        let weight = View::rows(weight, shape.rows()).transposed();
-        let pixels = task.pixels(lines);
-        assert!(matrix.len() >= shape.rows() * pixels, "unfolded matrix");
-        let target = Target {
-            start: matrix.as_mut_ptr(),
-            row_stride: pixels,
-            accumulate: false,
-        };
-        let dims = (shape.rows(), pixels, shape.out_channels / shape.groups);
-        // SAFETY: `matrix` is borrowed exclusively and holds all rows by the assertion.
-        unsafe { strided(dims, target, weight, dy, 1.0, SERIAL) };
-    }
-}
-
-/// Rows of the pieces that are summed and turned at a time: one cache line of `dw`.
-const TURNED: usize = 16;
-
-/// `dw (+)=` the sum of the pieces in their order; they are `[rows, channels]` and `dw` is `[channels, rows]`.
-fn add_pieces(shape: &ConvShape, pieces: &[Buffer], dw: &mut [f32], accumulate: bool) {
-    let (rows, channels) = (shape.rows(), shape.out_channels / shape.groups);
-    let per_group = rows.div_ceil(TURNED);
-    let dw = Shared::new(dw);
-    for_each(
-        shape.groups * per_group,
-        TURNED * channels * pieces.len(),
-        |block| {
-            let (group, first) = (block / per_group, block % per_group * TURNED);
-            let count = TURNED.min(rows - first);
-            let start = group * shape.weight_group();
-            let mut sum = vec![0.0_f32; count * channels];
-            simd::run(
-                #[inline(always)]
-                || {
-                    for piece in pieces {
-                        let piece = &piece[start + first * channels..][..count * channels];
-                        for (sum, piece) in sum.iter_mut().zip(piece) {
-                            *sum += piece;
-                        }
-                    }
-                },
-            );
-            for channel in 0..channels {
-                // SAFETY: each block has its own columns of `dw`, which is borrowed until all are done.
-                let dw = unsafe { dw.range(start + channel * rows + first, count) };
-                let column = sum[channel..].iter().step_by(channels);
-                for (dw, sum) in dw.iter_mut().zip(column) {
-                    *dw = if accumulate { *dw + sum } else { *sum };
-                }
-            }
-        },
-    );
 }
 
 /// Gradient of the bias: the sum over pictures and pixels.

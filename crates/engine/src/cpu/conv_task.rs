@@ -16,7 +16,7 @@ pub(super) const MOST_PIECES: usize = 8;
 /// Values of an unfolded matrix: about the second-level cache.
 const MATRIX_LEN: usize = 256 * 1024;
 /// Pixels that are enough for a fast product.
-const PIXELS: usize = 512;
+pub(super) const PIXELS: usize = 512;
 
 /// How a convolution is cut into tasks.
 #[derive(Debug, Clone, Copy)]

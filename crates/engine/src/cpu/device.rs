@@ -154,11 +154,11 @@ impl Kernels for Cpu {
         &self,
         shape: &ConvShape,
         x: &[f32],
-        parameters: (&[f32], Option<&[f32]>),
-        activation: Activation,
+        weight: &[f32],
+        end: ConvEnd<'_>,
         y: &mut [f32],
     ) {
-        conv::forward(shape, x, parameters, activation, y);
+        conv::forward(shape, x, weight, end, y);
     }
 
     fn conv2d_backward(

@@ -14,6 +14,8 @@ pub(crate) mod activation;
 pub(crate) mod linear;
 pub(crate) mod unfold;
 mod conv_task;
+mod conv_unfolded;
+pub(crate) mod winograd;
 pub(crate) mod conv;
 pub(crate) mod norm;
 pub(crate) mod batch_norm;
@@ -25,5 +27,6 @@ pub(crate) mod softmax;
 pub(crate) mod optimiser;
 pub(crate) mod loss;
 mod device;
+pub mod measure;
 
 pub(crate) use device::Cpu;

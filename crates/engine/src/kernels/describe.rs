@@ -94,6 +94,19 @@ pub(crate) struct Use {
     pub(crate) weight: f32,
 }
 
+/// What a convolution ends with: `activation(sum * scale + offset + residual)`, without the parts that are not there.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct ConvEnd<'a> {
+    /// By output channel.
+    pub(crate) scale: Option<&'a [f32]>,
+    /// By output channel.
+    pub(crate) offset: Option<&'a [f32]>,
+    /// Of the shape of the output.
+    pub(crate) residual: Option<&'a [f32]>,
+    /// One that keeps its output.
+    pub(crate) activation: Activation,
+}
+
 /// What the way back of a convolution reads; `dy` has passed the activation already.
 pub(crate) struct ConvGradient<'a> {
     pub(crate) shape: &'a ConvShape,

@@ -47,7 +47,7 @@ impl Tape<'_> {
         residual: Option<&Var>,
         relu: bool,
     ) -> Result<Var, EngineError> {
-        let shape = self.check_batch_norm(x, norm, residual)?;
+        let shape = self.check_batch_norm(x.shape(), norm, residual)?;
         let parameters = self.parameters();
         let values = parameters.get(norm.weight).data();
         let stats = if self.is_training() {
@@ -104,20 +104,34 @@ impl Tape<'_> {
         Ok(self.record(y, needs, back))
     }
 
-    fn check_batch_norm(
+    /// Scale and offset of every channel by the running statistics.
+    pub(super) fn running_factors(&self, norm: BatchNorm) -> (Vec<f32>, Vec<f32>) {
+        let parameters = self.parameters();
+        let [weight, bias, mean, variance] =
+            [norm.weight, norm.bias, norm.mean, norm.variance].map(|id| parameters.get(id).data());
+        let scales = weight.iter().zip(variance);
+        let scales = scales.map(|(weight, variance)| weight / (variance + norm.eps).sqrt());
+        let scales: Vec<f32> = scales.collect();
+        let offsets = bias.iter().zip(mean).zip(&scales);
+        let offsets = offsets.map(|((bias, mean), scale)| bias - mean * scale);
+        let offsets = offsets.collect();
+        (scales, offsets)
+    }
+
+    pub(super) fn check_batch_norm(
         &self,
-        x: &Var,
+        x: &[usize],
         norm: BatchNorm,
         residual: Option<&Var>,
     ) -> Result<ChannelShape, EngineError> {
         const OP: &str = "batch_norm";
-        let got = || format!("x {:?}", x.shape());
-        let channels = x.shape().get(1).copied().unwrap_or(0);
+        let got = || format!("x {x:?}");
+        let channels = x.get(1).copied().unwrap_or(0);
         require(channels > 0, OP, got, || "[B, C, ..]".to_owned())?;
         let shape = ChannelShape {
-            batch: x.shape()[0],
+            batch: x[0],
             channels,
-            plane: x.shape()[2..].iter().product(),
+            plane: x[2..].iter().product(),
         };
         let enough = if self.is_training() {
             shape.count() > 1
@@ -137,10 +151,10 @@ impl Tape<'_> {
         }
         if let Some(residual) = residual {
             require(
-                residual.shape() == x.shape(),
+                residual.shape() == x,
                 OP,
                 || format!("residual {:?}", residual.shape()),
-                || format!("the shape of x, {:?}", x.shape()),
+                || format!("the shape of x, {x:?}"),
             )?;
         }
         Ok(shape)

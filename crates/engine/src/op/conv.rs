@@ -2,7 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::error::{EngineError, named_shape, require_setting};
-use crate::kernels::{ConvGradient, kernels};
+use crate::kernels::{ConvEnd, ConvGradient, kernels};
 use crate::op::Activation;
 use crate::op::activation::Activated;
 use crate::parameters::ParamId;
@@ -62,7 +62,7 @@ pub(crate) struct ConvShape {
 }
 
 impl ConvShape {
-    fn check(x: &[usize], weight: &[usize], conv: Conv2d) -> Result<Self, EngineError> {
+    pub(crate) fn check(x: &[usize], weight: &[usize], conv: Conv2d) -> Result<Self, EngineError> {
         const OP: &str = "conv2d";
         require_setting(conv.groups > 0, OP, "groups", conv.groups, "at least 1")?;
         let steps = [conv.stride, conv.dilation].concat();
@@ -116,6 +116,18 @@ impl ConvShape {
             ),
             expected: "x [B, C, H, W] and weight [O, C/G, KH, KW], G a divisor of O".to_owned(),
         }
+    }
+
+    /// Lengths of the axes of the output.
+    pub(crate) fn out_shape(&self) -> [usize; 4] {
+        let Self {
+            batch,
+            out_channels,
+            out_height,
+            out_width,
+            ..
+        } = *self;
+        [batch, out_channels, out_height, out_width]
     }
 
     /// Values of one input picture.
@@ -175,12 +187,7 @@ impl Tape<'_> {
         let values = parameters.get(weight);
         let shape = ConvShape::check(x.shape(), values.shape(), conv)?;
         self.check_vector("conv2d", "bias", bias, shape.out_channels)?;
-        let out_shape = [
-            shape.batch,
-            shape.out_channels,
-            shape.out_height,
-            shape.out_width,
-        ];
+        let out_shape = shape.out_shape();
         let mut result = Buffer::scratch(out_shape.iter().product());
         let trains = self.trains(weight) || bias.is_some_and(|bias| self.trains(bias));
         let needs = self.is_training() && (x.needs_gradient() || trains);
@@ -192,8 +199,12 @@ impl Tape<'_> {
         } else {
             Activation::None
         };
-        let weights = (values.data(), bias_values);
-        kernels().conv2d(&shape, x.data(), weights, inner, &mut result);
+        let end = ConvEnd {
+            offset: bias_values,
+            activation: inner,
+            ..ConvEnd::default()
+        };
+        kernels().conv2d(&shape, x.data(), values.data(), end, &mut result);
         let activated = if at_once {
             Activated::done(activation, &out_shape, result, needs)
         } else {

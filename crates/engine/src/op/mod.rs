@@ -6,6 +6,7 @@ mod linear;
 mod matmul;
 mod elementwise;
 mod conv;
+mod conv_norm;
 mod norm;
 mod batch_norm;
 mod attention;
