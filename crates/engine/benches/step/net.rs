@@ -163,10 +163,8 @@ impl ConvNorm {
         relu: bool,
     ) -> Var {
         let Self(weight, norm, conv) = self;
-        let y = tape
-            .conv2d(x, weight, None, conv, Activation::None)
-            .unwrap();
-        tape.batch_norm(&y, norm, residual, relu).unwrap()
+        tape.conv2d_norm(x, (weight, conv), norm, residual, relu)
+            .unwrap()
     }
 }
 

@@ -52,3 +52,48 @@ impl Tape<'_> {
         Ok(self.constant(Tensor::from_buffer(&out_shape, y)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::random_tensor;
+    use crate::parameters::{ParamKind, Parameters};
+
+    #[test]
+    fn one_pass_of_inference_is_convolution_norm_sum_and_relu() {
+        // The first is unfolded, the second goes through tiles.
+        for (channels, size) in [(3, 5), (32, 12)] {
+            let mut parameters = Parameters::new();
+            let mut vector = |name: &str, seed: u64| {
+                let mut value = random_tensor(&[channels], seed);
+                value.data_mut().iter_mut().for_each(|x| *x += 1.5);
+                parameters.add(name, ParamKind::Bias, value).unwrap()
+            };
+            let norm = BatchNorm {
+                weight: vector("weight", 1),
+                bias: vector("bias", 2),
+                mean: vector("mean", 3),
+                variance: vector("variance", 4),
+                eps: 1e-5,
+                momentum: 0.1,
+            };
+            let weight = random_tensor(&[channels, channels, 3, 3], 5);
+            let weight = parameters.add("conv", ParamKind::Weight, weight).unwrap();
+            let mut tape = Tape::inference(&parameters);
+            let x = tape.constant(random_tensor(&[2, channels, size, size], 6));
+            let conv = Conv2d::square(1, 1);
+            for residual in [None, Some(&x)] {
+                let sums = tape
+                    .conv2d(&x, weight, None, conv, Activation::None)
+                    .unwrap();
+                let apart = tape.batch_norm(&sums, norm, residual, true).unwrap();
+                let once = tape
+                    .conv2d_norm(&x, (weight, conv), norm, residual, true)
+                    .unwrap();
+                let both = apart.data().iter().zip(once.data());
+                // Rounding of sums of up to 288 products.
+                assert!(both.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) < 1e-3);
+            }
+        }
+    }
+}

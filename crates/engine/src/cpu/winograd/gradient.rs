@@ -59,7 +59,7 @@ pub(super) fn run<V: Lanes, const M: usize, const N: usize>(
                             (inputs, x),
                             (&tiles, rows),
                             (block, geometry.padding),
-                            of_x.from_tile(first),
+                            of_x.starting_at(first),
                             #[inline(always)]
                             |d| Winograd::<M>::input(d),
                         ),
@@ -67,7 +67,7 @@ pub(super) fn run<V: Lanes, const M: usize, const N: usize>(
                             (outputs, dy),
                             (&tiles, rows),
                             (block, [0; 2]),
-                            of_dy.from_tile(first),
+                            of_dy.starting_at(first),
                             #[inline(always)]
                             |y| Winograd::<M>::output_back(y),
                         ),

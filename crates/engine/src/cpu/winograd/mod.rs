@@ -86,7 +86,7 @@ macro_rules! widest {
         }
     }};
 }
-pub(self) use widest;
+use widest;
 
 /// `y = conv(x, weight) * scale + offset`, then `finish` on every stretch.
 pub(crate) fn forward(
@@ -222,7 +222,7 @@ where
                             (inputs, self.x),
                             (tiles, rows),
                             (block, geometry.padding),
-                            from.from_tile(first),
+                            from.starting_at(first),
                             #[inline(always)]
                             |d| Winograd::<M>::input(d),
                         );
@@ -243,7 +243,7 @@ where
                             (outputs, self.y),
                             (tiles, rows),
                             (block, self.affine),
-                            to.from_tile(first),
+                            to.starting_at(first),
                             (
                                 #[inline(always)]
                                 |m| Winograd::<M>::output(m),

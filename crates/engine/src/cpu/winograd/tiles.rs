@@ -37,7 +37,7 @@ impl Spread {
     }
 
     /// The same from another tile on.
-    pub(super) fn from_tile(self, first: usize) -> Self {
+    pub(super) fn starting_at(self, first: usize) -> Self {
         Self { first, ..self }
     }
 
