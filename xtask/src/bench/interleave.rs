@@ -45,7 +45,7 @@ pub(crate) fn measure(
     peers: Option<&Peers>,
     pace: Pace,
 ) -> Result<Outcome, String> {
-    let label = format!("{} {}", task.workload.name, task.label());
+    let label = task.name();
     let mut ours = Side::start("multifuse", our_command(task, bench, peers))
         .map_err(|reason| format!("{label}: multifuse {reason}"))?;
     let mut others = peers.map_or_else(Vec::new, |peers| start_peers(task, peers, &label));
@@ -140,7 +140,7 @@ fn disagreement(task: &Task, ours: &Side, others: &mut Vec<Side>) -> Option<Stri
         true => "losses of 10 steps",
         false => "outputs",
     };
-    let label = format!("{} {}", task.workload.name, task.label());
+    let label = task.name();
     eprintln!("{label}: {what} differ by at most {off:.1e}");
     (off > tolerance || off.is_nan())
         .then(|| format!("{label}: {what} differ by {off:.2e}, at most {tolerance} allowed"))

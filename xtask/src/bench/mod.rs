@@ -1,11 +1,14 @@
 //! Ours beside PyTorch and TensorFlow on the same cores, interleaved; written into `benches/RESULTS.md`.
 
+mod emoji;
 mod interleave;
 mod machine;
 mod peers;
 mod side;
 mod table;
 mod workload;
+
+use std::path::PathBuf;
 
 use serde_json::json;
 
@@ -20,6 +23,7 @@ struct Options {
     only: Option<String>,
     phase: Option<String>,
     json: bool,
+    data: PathBuf,
     pace: Pace,
 }
 
@@ -56,6 +60,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         write(&machine, &row, &options)?;
         rows.push(row);
     }
+    if options.wants("S5", "train") {
+        let row = emoji::measure(&options.data, peers, options.pace.rounds)?;
+        write(&machine, &row, &options)?;
+        rows.push(row);
+    }
     if options.json {
         print_json(&machine, &rows);
     }
@@ -71,7 +80,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
 fn write(machine: &Machine, row: &Row, options: &Options) -> Result<(), String> {
     let preface = format!(
         "{} Medians of {} rounds. Floor: floating-point operations / peak of the product + bytes of the optimiser \
-         (28 for each parameter that the step changes) / speed of the copy.",
+         (28 for each parameter that the step changes) / speed of the copy. S5: milliseconds for \
+         1000 records, ours as whole processes.",
         machine.text(),
         options.pace.rounds
     );
@@ -93,25 +103,28 @@ fn print_json(machine: &Machine, rows: &[Row]) {
     println!("{:#}", json!({ "machine": machine.json(), "rows": rows }));
 }
 
+impl Options {
+    /// Whether a line was asked for.
+    fn wants(&self, workload: &str, phase: &str) -> bool {
+        let fits = |option: &Option<String>, name: &str| {
+            let only = option.as_deref();
+            only.is_none_or(|only| name.eq_ignore_ascii_case(only))
+        };
+        fits(&self.only, workload) && fits(&self.phase, phase)
+    }
+}
+
+/// The lines of S1 to S4 that were asked for.
 fn tasks(options: &Options) -> Result<Vec<Task>, String> {
-    let wanted = |option: &Option<String>, name: &str| {
-        option
-            .as_deref()
-            .is_none_or(|only| name.eq_ignore_ascii_case(only))
-    };
-    let tasks: Vec<Task> = WORKLOADS
-        .iter()
-        .filter(|workload| wanted(&options.only, workload.name))
-        .flat_map(Task::all)
-        .filter(|task| wanted(&options.phase, &task.label()))
-        .collect();
-    if tasks.is_empty() {
-        let all: Vec<String> = WORKLOADS
-            .iter()
-            .flat_map(Task::all)
-            .map(|task| format!("{} {}", task.workload.name, task.label()))
-            .collect();
-        return Err(format!("no such line (known: {})", all.join(", ")));
+    let all: Vec<Task> = WORKLOADS.iter().flat_map(Task::all).collect();
+    let names: Vec<String> = all.iter().map(Task::name).collect();
+    let wants = |task: &Task| options.wants(task.workload.name, &task.label());
+    let tasks: Vec<Task> = all.into_iter().filter(wants).collect();
+    if tasks.is_empty() && !options.wants("S5", "train") {
+        return Err(format!(
+            "no such line (known: {}, S5 train)",
+            names.join(", ")
+        ));
     }
     Ok(tasks)
 }
@@ -121,6 +134,7 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
         only: None,
         phase: None,
         json: false,
+        data: PathBuf::from("../shared/data"),
         pace: Pace {
             rounds: 5,
             train_secs: 3.0,
@@ -141,6 +155,7 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
                     .filter(|rounds| *rounds > 0)
                     .ok_or_else(|| format!("--rounds takes a number above 0, got {text:?}"))?;
             }
+            "--data" => options.data = PathBuf::from(value()?),
             "--json" => options.json = true,
             "--quick" => {
                 options.pace = Pace {
@@ -151,7 +166,7 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
             }
             other => {
                 return Err(format!(
-                    "bench takes --rounds N, --only NAME, --phase NAME, --json, --quick, got {other:?}"
+                    "bench takes --rounds N, --only NAME, --phase NAME, --data DIR, --json, --quick, got {other:?}"
                 ));
             }
         }

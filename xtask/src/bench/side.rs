@@ -76,14 +76,7 @@ impl Side {
 
     /// The median of the rounds' medians.
     pub(crate) fn median_ms(&self) -> f64 {
-        let mut sorted = self.medians.clone();
-        sorted.sort_by(f64::total_cmp);
-        let middle = sorted.len() / 2;
-        match sorted.get(middle) {
-            None => f64::NAN,
-            Some(high) if sorted.len() % 2 == 1 => *high,
-            Some(high) => f64::midpoint(sorted[middle - 1], *high),
-        }
+        median(&self.medians)
     }
 
     fn note_peak(&mut self, answer: &Value) {
@@ -146,5 +139,17 @@ impl Drop for Side {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// The middle value, or the mean of the two in the middle; not a number for none.
+pub(crate) fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.get(middle) {
+        None => f64::NAN,
+        Some(high) if sorted.len() % 2 == 1 => *high,
+        Some(high) => f64::midpoint(sorted[middle - 1], *high),
     }
 }

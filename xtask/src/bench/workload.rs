@@ -110,6 +110,11 @@ impl Task {
         }
     }
 
+    /// Workload and phase.
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}", self.workload.name, self.label())
+    }
+
     /// PyTorch's configurations.
     pub(crate) fn torch(&self) -> Vec<&'static str> {
         let convolutions = self.workload.has_convolutions;
