@@ -20,8 +20,8 @@ def peak_mb() -> float:
 
 
 def say(**fields: object) -> None:
-    """One JSON line."""
-    print(json.dumps(fields), flush=True)
+    """One JSON line; refuses a number that JSON does not have."""
+    print(json.dumps(fields, allow_nan=False), flush=True)
 
 
 def run_round(step: Callable[[], object], seconds: float) -> dict[str, float]:

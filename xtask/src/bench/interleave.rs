@@ -21,6 +21,19 @@ pub(crate) struct Pace {
     pub(crate) infer_secs: f64,
 }
 
+impl Pace {
+    pub(crate) const FULL: Self = Self {
+        rounds: 5,
+        train_secs: 3.0,
+        infer_secs: 1.5,
+    };
+    pub(crate) const QUICK: Self = Self {
+        rounds: 2,
+        train_secs: 1.0,
+        infer_secs: 0.5,
+    };
+}
+
 /// A measured side.
 pub(crate) struct Measured {
     pub(crate) name: String,

@@ -8,7 +8,7 @@ mod side;
 mod table;
 mod workload;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -44,32 +44,30 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     eprintln!("{}", machine.text());
     let mut rows = Vec::new();
     let mut wrong = Vec::new();
+    // Each line at once: a long run that is stopped keeps what it measured, and one that fails costs no other.
+    let mut note = |row: Result<Row, String>| match row {
+        Ok(row) => {
+            if row.holds() == Some(false) {
+                wrong.push(format!("missed: {}", row.name()));
+            }
+            let written = write(&machine, &row, &options);
+            rows.push(row);
+            written
+        }
+        Err(message) => {
+            wrong.push(message);
+            Ok(())
+        }
+    };
     for task in &tasks {
-        let outcome = interleave::measure(task, &bench, peers, options.pace)?;
-        wrong.extend(outcome.disagreement);
-        let row = Row {
-            workload: task.workload.name.to_owned(),
-            phase: task.label(),
-            ours: outcome.ours,
-            peer: outcome.peers.into_iter().next(),
-            bar: task.bar,
-            memory_bar: task.memory_bar,
-            floor_ms: Some(machine.floor_ms(task)),
-        };
-        // At once: a run of an hour that is stopped keeps what it measured.
-        write(&machine, &row, &options)?;
-        rows.push(row);
+        note(measure(task, &machine, &bench, peers, options.pace))?;
     }
     if options.wants("S5", "train") {
-        let row = emoji::measure(&options.data, peers, options.pace.rounds)?;
-        write(&machine, &row, &options)?;
-        rows.push(row);
+        note(emoji::measure(&options.data, peers, options.pace.rounds))?;
     }
     if options.json {
         print_json(&machine, &rows);
     }
-    let missed = rows.iter().filter(|row| !row.holds());
-    wrong.extend(missed.map(|row| format!("missed: {}", row.name())));
     if wrong.is_empty() {
         Ok(())
     } else {
@@ -77,13 +75,38 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     }
 }
 
+/// A line of S1 to S4; an error if the sides do not compute the same.
+fn measure(
+    task: &Task,
+    machine: &Machine,
+    bench: &Path,
+    peers: Option<&Peers>,
+    pace: Pace,
+) -> Result<Row, String> {
+    let outcome = interleave::measure(task, bench, peers, pace)?;
+    if let Some(disagreement) = outcome.disagreement {
+        return Err(disagreement);
+    }
+    Ok(Row {
+        workload: task.workload.name.to_owned(),
+        phase: task.label(),
+        ours: outcome.ours,
+        peer: outcome.peers.into_iter().next(),
+        bar: task.bar,
+        memory_bar: task.memory_bar,
+        floor_ms: Some(machine.floor_ms(task)),
+    })
+}
+
 fn write(machine: &Machine, row: &Row, options: &Options) -> Result<(), String> {
     let preface = format!(
-        "{} Medians of {} rounds. Floor: floating-point operations / peak of the product + bytes of the optimiser \
+        "{} Last run: {} rounds of {} s, inference {} s; a line that was not run is older. Floor: floating-point operations / peak of the product + bytes of the optimiser \
          (28 for each parameter that the step changes) / speed of the copy. S5: milliseconds for \
          1000 records, ours as whole processes.",
         machine.text(),
-        options.pace.rounds
+        options.pace.rounds,
+        options.pace.train_secs,
+        options.pace.infer_secs
     );
     let cells = row.cells();
     eprintln!("| {} |", cells.join(" | "));
@@ -135,12 +158,9 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
         phase: None,
         json: false,
         data: PathBuf::from("../shared/data"),
-        pace: Pace {
-            rounds: 5,
-            train_secs: 3.0,
-            infer_secs: 1.5,
-        },
+        pace: Pace::FULL,
     };
+    let mut rounds = None;
     let mut rest = arguments.iter();
     while let Some(flag) = rest.next() {
         let mut value = || rest.next().ok_or_else(|| format!("{flag} needs a value"));
@@ -149,21 +169,13 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
             "--phase" => options.phase = Some(value()?.clone()),
             "--rounds" => {
                 let text = value()?;
-                options.pace.rounds = text
-                    .parse()
-                    .ok()
-                    .filter(|rounds| *rounds > 0)
-                    .ok_or_else(|| format!("--rounds takes a number above 0, got {text:?}"))?;
+                let number = text.parse().ok().filter(|rounds| *rounds > 0);
+                let wrong = || format!("--rounds takes a number above 0, got {text:?}");
+                rounds = Some(number.ok_or_else(wrong)?);
             }
             "--data" => options.data = PathBuf::from(value()?),
             "--json" => options.json = true,
-            "--quick" => {
-                options.pace = Pace {
-                    rounds: 2,
-                    train_secs: 1.0,
-                    infer_secs: 0.5,
-                }
-            }
+            "--quick" => options.pace = Pace::QUICK,
             other => {
                 return Err(format!(
                     "bench takes --rounds N, --only NAME, --phase NAME, --data DIR, --json, --quick, got {other:?}"
@@ -171,5 +183,6 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
             }
         }
     }
+    options.pace.rounds = rounds.unwrap_or(options.pace.rounds);
     Ok(options)
 }

@@ -41,11 +41,11 @@ impl Row {
         (peer.peak_mb > 0.0 && self.ours.peak_mb > 0.0).then(|| self.ours.peak_mb / peer.peak_mb)
     }
 
-    /// Whether its bars hold; `true` where there is no peer to compare with.
-    pub(crate) fn holds(&self) -> bool {
-        let fast = self.ratio().is_none_or(|ratio| ratio <= self.bar);
+    /// Whether its bars hold; `None` where there is no peer to compare with.
+    pub(crate) fn holds(&self) -> Option<bool> {
+        let fast = self.ratio()? <= self.bar;
         let bar = self.memory_bar.unwrap_or(f64::INFINITY);
-        fast && self.memory_ratio().is_none_or(|ratio| ratio <= bar)
+        Some(fast && self.memory_ratio().is_none_or(|ratio| ratio <= bar))
     }
 
     pub(crate) fn name(&self) -> String {
