@@ -98,16 +98,7 @@ fn tile_scores(
     assert!(scores.len() >= rows * keys, "tile of scores");
     let dims = (rows, keys, attention.head_dim);
     // SAFETY: `scores` is borrowed exclusively and long enough.
-    unsafe {
-        strided(
-            dims,
-            target,
-            q,
-            k,
-            attention.scale(),
-            gemm::Parallelism::None,
-        )
-    };
+    unsafe { strided(dims, target, q, k, attention.scale()) };
 }
 
 /// Writes `out[B, Tq, heads * head_dim]` and, for the backward pass, `log_sums[B, heads, Tq]`.
@@ -175,16 +166,7 @@ fn forward_head(
             View::rows(inputs.v, attention.kv_stride),
         );
         // SAFETY: the rows of this tile of this head, which no other task uses.
-        unsafe {
-            strided(
-                (rows, dim, keys),
-                target,
-                weights,
-                v,
-                1.0,
-                gemm::Parallelism::None,
-            )
-        };
+        unsafe { strided((rows, dim, keys), target, weights, v, 1.0) };
     }
 }
 
@@ -282,7 +264,6 @@ impl AttentionGradient<'_> {
             accumulate,
         };
         let kv = attention.kv_stride;
-        let none = gemm::Parallelism::None;
         let own = Target {
             start: slopes.as_mut_ptr(),
             row_stride: keys,
@@ -290,7 +271,7 @@ impl AttentionGradient<'_> {
         };
         let v = View::rows(inputs.v, kv).transposed();
         // SAFETY: `slopes` is borrowed exclusively and holds `rows * keys` values.
-        unsafe { strided((rows, keys, dim), own, dy, v, 1.0, none) };
+        unsafe { strided((rows, keys, dim), own, dy, v, 1.0) };
         let log_sums = (record * attention.heads + head) * attention.num_queries + first;
         let log_sums = &self.log_sums[log_sums..][..rows];
         simd::run(
@@ -312,9 +293,9 @@ impl AttentionGradient<'_> {
                 target(gradients.k, kv, later),
             );
             let dq = target(dq_at, attention.q_stride, false);
-            strided((keys, dim, rows), dv, weights.transposed(), dy, 1.0, none);
-            strided((rows, dim, keys), dq, slopes, k, 1.0, none);
-            strided((keys, dim, rows), dk, slopes.transposed(), q, 1.0, none);
+            strided((keys, dim, rows), dv, weights.transposed(), dy, 1.0);
+            strided((rows, dim, keys), dq, slopes, k, 1.0);
+            strided((keys, dim, rows), dk, slopes.transposed(), q, 1.0);
         }
     }
 

@@ -6,14 +6,12 @@ use std::ops::Range;
 use super::conv::finish;
 use super::conv_task::{MOST_PIECES, PIXELS, Plan, Task};
 use super::parallel::{Shared, for_each, map};
-use super::product::{Target, View, matmul, strided};
+use super::product::{Bias, Output, Target, View, ended, matmul, strided};
 use super::simd;
 use crate::buffer::Buffer;
 use crate::kernels::{ConvEnd, ConvGradient, Product};
 use crate::op::ConvShape;
 use crate::precision::Precision;
-
-const SERIAL: gemm::Parallelism = gemm::Parallelism::None;
 
 /// `y = conv(x, weight)` with its end.
 pub(crate) fn forward(
@@ -34,7 +32,7 @@ pub(crate) fn forward(
         let at = task.pictures.start * picture_len;
         // SAFETY: each task has its own pictures of `y`, which is borrowed until all are done.
         let y = unsafe { y.range(at, task.pictures.len() * picture_len) };
-        if let Some(start) = start {
+        if let Some(start) = start.filter(|_| task.pictures.len() > 1) {
             let planes = y.chunks_exact_mut(shape.out_plane().max(1));
             planes
                 .zip(start.iter().cycle())
@@ -45,7 +43,7 @@ pub(crate) fn forward(
             task.split_phases(x, group);
             for lines in task.chunks() {
                 task.unfold(x, group, &lines);
-                forward_lines(&task, (x, weight), (group, lines), start.is_some(), y);
+                forward_lines(&task, (x, weight), (group, lines), start, y);
             }
         }
         if let Some(scale) = end.scale {
@@ -72,7 +70,7 @@ fn forward_lines(
     task: &Task<'_>,
     (x, weight): (&[f32], &[f32]),
     (group, lines): (usize, Range<usize>),
-    accumulate: bool,
+    start: Option<&[f32]>,
     y: &mut [f32],
 ) {
     let shape = task.shape;
@@ -91,10 +89,14 @@ fn forward_lines(
         let target = Target {
             start: y.as_mut_ptr(),
             row_stride: shape.out_plane(),
-            accumulate,
+            accumulate: false,
+        };
+        let output = Output {
+            bias: start.map_or(Bias::None, |start| Bias::Rows(&start[group * channels..])),
+            ..Output::plain(target)
         };
         // SAFETY: `y` is borrowed exclusively and holds all rows by the assertion.
-        unsafe { strided(dims, target, weight, matrix, 1.0, SERIAL) };
+        unsafe { ended(dims, output, weight, matrix) };
         return;
     }
     let mut product = Buffer::scratch(channels * pixels);
@@ -104,14 +106,14 @@ fn forward_lines(
         accumulate: false,
     };
     // SAFETY: `product` is our own and holds all rows.
-    unsafe { strided(dims, target, weight, matrix, 1.0, SERIAL) };
+    unsafe { strided(dims, target, weight, matrix, 1.0) };
     let len = pixels / task.pictures.len();
     let picture_len = shape.out_channels * shape.out_plane();
     for (channel, product) in product.chunks_exact(pixels).enumerate() {
         for (picture, product) in product.chunks_exact(len).enumerate() {
             let at = picture * picture_len + at + channel * shape.out_plane();
             let y = &mut y[at..][..len];
-            if accumulate {
+            if start.is_some() {
                 y.iter_mut()
                     .zip(product)
                     .for_each(|(y, product)| *y += product);
@@ -226,7 +228,7 @@ impl ConvGradient<'_> {
                     };
                     let dims = (shape.rows(), channels, task.pixels(&lines));
                     // SAFETY: `dw` is borrowed exclusively and holds the weights of one group.
-                    unsafe { strided(dims, target, matrix, dy, 1.0, SERIAL) };
+                    unsafe { strided(dims, target, matrix, dy, 1.0) };
                 }
             }
             if let Some(dx) = dx {
@@ -352,7 +354,7 @@ impl ConvGradient<'_> {
         };
         let dims = (shape.rows(), pixels, shape.out_channels / shape.groups);
         // SAFETY: `matrix` is borrowed exclusively and holds all rows by the assertion.
-        unsafe { strided(dims, target, weight, dy, 1.0, SERIAL) };
+        unsafe { strided(dims, target, weight, dy, 1.0) };
     }
 }
 

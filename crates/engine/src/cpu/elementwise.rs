@@ -211,16 +211,6 @@ pub(crate) fn row_dots(x: &[f32], y: &[f32], dim: usize, out: &mut [f32]) {
     }
 }
 
-/// Every row becomes `row`.
-pub(crate) fn fill_rows(out: &mut [f32], row: &[f32]) {
-    let dim = row.len();
-    blocks(out, dim, |_, out| {
-        for out in out.chunks_exact_mut(dim) {
-            out.copy_from_slice(row);
-        }
-    });
-}
-
 /// `x = x * keep` where `keep` is 0 or `1 / (1 - rate)`, drawn for each place from `draw`.
 pub(crate) fn dropout(x: &[f32], rate: f32, draw: u64, out: &mut [f32]) {
     // A place is dropped if its 32 random bits lie below this bound.

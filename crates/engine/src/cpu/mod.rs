@@ -1,4 +1,4 @@
-//! The CPU: plain loops compiled for several instruction sets, the `gemm` crate for products, rayon for threads.
+//! The CPU: plain loops compiled for several instruction sets, microkernels for products, rayon for threads.
 //!
 //! Every reduction is cut into pieces whose number depends on the shape alone and is combined in order, so results
 //! have the same bits for any number of threads.

@@ -3,14 +3,14 @@
 
 use rayon::prelude::*;
 
-use super::gemm::{Job, Kernel, Output, Threads, multiply};
+use super::gemm::{Job, Kernel, Threads, multiply};
 use super::simd;
 use crate::kernels::Product;
 use crate::precision::Precision;
 
-pub(crate) use super::gemm::{Target, View};
+pub(crate) use super::gemm::{Bias, Output, Target, View};
 
-/// `c = factor * a b`, or added to `c`. `dims` is `(m, n, k)`.
+/// `c = factor * a b`, or added to `c`, on this thread. `dims` is `(m, n, k)`.
 ///
 /// # Safety
 /// `target` must be valid for `m` rows of `n` values, and nobody else may use them meanwhile.
@@ -20,16 +20,30 @@ pub(crate) unsafe fn strided(
     a: View<'_>,
     b: View<'_>,
     factor: f32,
-    _parallelism: gemm::Parallelism,
+) {
+    let output = Output {
+        factor,
+        ..Output::plain(target)
+    };
+    // SAFETY: by the promise of the caller.
+    unsafe { ended(dims, output, a, b) };
+}
+
+/// As [`strided`], with any end.
+///
+/// # Safety
+/// The target of `output` must be valid for `m` rows of `n` values, and nobody else may use them meanwhile.
+pub(crate) unsafe fn ended(
+    dims: (usize, usize, usize),
+    output: Output<'_>,
+    a: View<'_>,
+    b: View<'_>,
 ) {
     let job = Job {
         dims,
         a: &a,
         b: &b.transposed(),
-        output: Output {
-            factor,
-            ..Output::plain(target)
-        },
+        output,
         kernel: Kernel::new(simd::level(), Precision::F32),
         threads: Threads::One,
     };

@@ -24,47 +24,24 @@ impl Tape<'_> {
         bias: Option<ParamId>,
         activation: Activation,
     ) -> Result<Var, EngineError> {
-        let parameters = self.parameters();
-        let values = parameters.get(weight);
-        let &[out_dim, in_dim] = values.shape() else {
-            let got = || {
-                format!(
-                    "weight \"{}\" {:?}",
-                    parameters.name(weight),
-                    values.shape()
-                )
-            };
-            require(false, "linear", got, || "weight [O, I]".to_owned())?;
-            return Ok(x.clone());
-        };
-        let fits = x.shape().last() == Some(&in_dim);
-        let name = || parameters.name(weight);
-        require(
-            fits,
-            "linear",
-            || format!("x {:?}", x.shape()),
-            || format!("[.., I={in_dim}] (from \"{}\")", name()),
-        )?;
+        let layer = self.linear_shape(x, weight)?;
+        let out_dim = layer.out_dim;
         self.check_vector("linear", "bias", bias, out_dim)?;
         let mut shape = x.shape().to_vec();
         if let Some(last) = shape.last_mut() {
             *last = out_dim;
         }
-        let layer = LinearShape {
-            in_dim,
-            out_dim,
-            precision: self.precision(),
-        };
         let trains = self.trains(weight) || bias.is_some_and(|bias| self.trains(bias));
         let needs = self.is_training() && (x.needs_gradient() || trains);
         let mut result = Buffer::scratch(shape.iter().product());
         let mut kept = (needs && !activation.keeps_output()).then(|| Buffer::scratch(result.len()));
         let end = LinearEnd {
-            bias: bias.map(|bias| parameters.get(bias).data()),
+            bias: bias.map(|bias| self.parameters().get(bias).data()),
             activation,
             kept: kept.as_deref_mut(),
         };
-        kernels().linear(layer, x.data(), values.data(), end, &mut result);
+        let values = self.parameters().get(weight).data();
+        kernels().linear(layer, x.data(), values, end, &mut result);
         let activated = match kept {
             Some(kept) => Activated::with_input(activation, &shape, result, kept),
             None => Activated::done(activation, &shape, result, needs),
@@ -89,6 +66,30 @@ impl Tape<'_> {
             }
         };
         Ok(self.record(activated.output, needs, back))
+    }
+
+    /// The layer of a weight `[O, I]` for an input `[.., I]`.
+    fn linear_shape(&self, x: &Var, weight: ParamId) -> Result<LinearShape, EngineError> {
+        let parameters = self.parameters();
+        let (name, shape) = (parameters.name(weight), parameters.get(weight).shape());
+        require(
+            shape.len() == 2,
+            "linear",
+            || format!("weight \"{name}\" {shape:?}"),
+            || "weight [O, I]".to_owned(),
+        )?;
+        let (out_dim, in_dim) = (shape[0], shape[1]);
+        require(
+            x.shape().last() == Some(&in_dim),
+            "linear",
+            || format!("x {:?}", x.shape()),
+            || format!("[.., I={in_dim}] (from \"{name}\")"),
+        )?;
+        Ok(LinearShape {
+            in_dim,
+            out_dim,
+            precision: self.precision(),
+        })
     }
 
     /// Refuses a parameter that is not `[len]`.

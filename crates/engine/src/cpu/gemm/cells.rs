@@ -85,6 +85,53 @@ pub(super) fn staging_len(
     }
 }
 
+/// Writes numbers that lie side by side as cells.
+pub(super) fn copy(kernel: &Kernel, values: &[f32], out: &mut [f32]) {
+    match kernel.cells {
+        Cells::Exact => out.copy_from_slice(values),
+        Cells::Rounded => simd::run(
+            #[inline(always)]
+            || {
+                for (out, &value) in out.iter_mut().zip(values) {
+                    *out = f32::from_bits(rounded(value) << 16);
+                }
+            },
+        ),
+        Cells::Pairs => {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: kernels of pairs are chosen only where the CPU has AVX-512 BF16.
+            unsafe {
+                copy_pairs(values, out);
+            }
+        }
+    }
+}
+
+/// Joins each two neighbours to a pair; the last one alone if their number is odd.
+///
+/// # Safety
+/// The CPU has AVX-512 BF16.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512bf16,avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+unsafe fn copy_pairs(values: &[f32], out: &mut [f32]) {
+    use std::arch::x86_64::*;
+    let (many, rest) = values.as_chunks::<32>();
+    let (many_out, rest_out) = out.split_at_mut(many.len() * 16);
+    // SAFETY: chunks have the lengths that are read and written; both vectors are 64 bytes.
+    unsafe {
+        for (values, out) in many.iter().zip(many_out.chunks_exact_mut(16)) {
+            let low = _mm512_loadu_ps(values.as_ptr());
+            let high = _mm512_loadu_ps(values[16..].as_ptr());
+            let pairs: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(high, low));
+            _mm512_storeu_si512(out.as_mut_ptr().cast(), pairs);
+        }
+    }
+    for (two, out) in rest.chunks(2).zip(rest_out) {
+        let second = two.get(1).map_or(0, |&second| rounded(second));
+        *out = f32::from_bits(rounded(two[0]) | (second << 16));
+    }
+}
+
 /// Joins the numbers of each two neighbouring depths of a panel; the last one alone if their number is odd.
 fn pair_up(panel: &[f32], width: usize, out: &mut [f32]) {
     #[cfg(target_arch = "x86_64")]

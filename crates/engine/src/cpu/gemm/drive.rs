@@ -11,9 +11,10 @@ use super::cells;
 use super::finish::TileEnd;
 use super::job::{Bias, Job};
 use super::kernel::Sums;
-use super::plan::Plan;
+use super::plan::{Plan, Reading};
 use super::scratch::Scratch;
 use super::tile::Tile;
+use crate::cpu::parallel::Shared;
 use crate::op::Activation;
 
 /// A piece of the product: some columns, some of the depth, and the panels of `b` that belong there.
@@ -73,38 +74,42 @@ pub(super) unsafe fn blocked(job: &Job<'_>) {
     }
 }
 
+/// Cells of a cache line.
+const LINE: usize = 16;
+/// Panels that are packed together: rows of `b` are then read in stretches of a kilobyte and more.
+const GROUP: usize = 8;
+
 fn pack_b(job: &Job<'_>, plan: &Plan, columns: Range<usize>, depth: Range<usize>) -> Scratch {
     let (kernel, width) = (&job.kernel, job.kernel.columns());
     let panels = columns.len().div_ceil(width);
-    let is_packed = |panel: usize| !plan.direct_b || (panel + 1) * width > columns.len();
-    if plan.direct_b && columns.len().is_multiple_of(width) {
+    // What is read where it lies needs its last panel only, if that is narrower.
+    let first = if plan.direct_b {
+        columns.len() / width
+    } else {
+        0
+    };
+    if first == panels {
         return Scratch::new(0);
     }
     let mut packed = Scratch::new(panels * width * kernel.cells.count(depth.len()));
-    let out = crate::cpu::parallel::Shared::new(&mut packed);
+    let out = Shared::new(&mut packed);
     let blocks = depth.len().div_ceil(plan.depth);
-    for_each(plan.is_parallel, panels * blocks, |task| {
-        let (panel, block) = (task % panels, task / panels);
-        if !is_packed(panel) {
-            return;
-        }
-        let start = depth.start + block * plan.depth;
-        let depth_range = start..depth.end.min(start + plan.depth);
-        let count = kernel.cells.count(depth_range.len());
-        let before = kernel.cells.count(block * plan.depth);
-        let first = columns.start + panel * width;
-        let lines = first..columns.end.min(first + width);
-        let mut staging = Scratch::new(cells::staging_len(kernel, job.b, width, plan.depth));
-        // SAFETY: every task has its own panel of one block.
-        let out = unsafe { out.range((before * panels + panel * count) * width, count * width) };
-        cells::pack(
-            kernel,
-            job.b,
-            (lines, depth_range),
-            width,
-            &mut staging,
-            out,
-        );
+    let groups = (panels - first).div_ceil(GROUP);
+    for_each(plan.is_parallel, groups * blocks, |task| {
+        let start = depth.start + task / groups * plan.depth;
+        let depths = start..depth.end.min(start + plan.depth);
+        let count = kernel.cells.count(depths.len());
+        let before = kernel.cells.count(start - depth.start);
+        let panel = first + task % groups * GROUP;
+        let group = GROUP.min(panels - panel);
+        let from = columns.start + panel * width;
+        let lines = from..columns.end.min(from + group * width);
+        let staging = cells::staging_len(kernel, job.b, group * width, plan.depth);
+        let mut staging = Scratch::new(staging);
+        let at = (before * panels + panel * count) * width;
+        // SAFETY: every task has its own panels of one block.
+        let out = unsafe { out.range(at, group * count * width) };
+        cells::pack(kernel, job.b, (lines, depths), width, &mut staging, out);
     });
     packed
 }
@@ -112,6 +117,7 @@ fn pack_b(job: &Job<'_>, plan: &Plan, columns: Range<usize>, depth: Range<usize>
 /// One block of depth: where its cells begin and how many there are.
 struct Block {
     depth: Range<usize>,
+    index: usize,
     /// Cells of a line before this block.
     before: usize,
     cells: usize,
@@ -120,7 +126,9 @@ struct Block {
 impl Piece<'_> {
     fn blocks(&self) -> impl Iterator<Item = Block> {
         let (cells, first) = (self.job.kernel.cells, self.depth.start);
-        steps(self.depth.clone(), self.plan.depth).map(move |depth| Block {
+        let blocks = steps(self.depth.clone(), self.plan.depth).enumerate();
+        blocks.map(move |(index, depth)| Block {
+            index,
             before: cells.count(depth.start - first),
             cells: cells.count(depth.len()),
             depth,
@@ -138,21 +146,76 @@ impl Piece<'_> {
         }
     }
 
-    /// Panels of rows by block, or nothing if `a` is read where it lies.
+    /// Cells from one copied row to the next: an odd number of cache lines, so that rows do not compete for places.
+    fn copied_stride(&self) -> usize {
+        let cells = self
+            .job
+            .kernel
+            .cells
+            .count(self.plan.depth.min(self.depth.len()));
+        cells.next_multiple_of(2 * LINE) + LINE
+    }
+
+    /// Rows by block as the plan wants them, or nothing if `a` is read where it lies.
     fn pack_a(&self, rows: Range<usize>) -> Scratch {
         let (job, plan) = (self.job, &self.plan);
-        if plan.direct_a {
-            return Scratch::new(0);
+        match (plan.a, job.a.view()) {
+            (Reading::Direct, _) => Scratch::new(0),
+            (Reading::Rows, Some(view)) => {
+                let stride = self.copied_stride();
+                let mut a = Scratch::new(self.blocks().count() * rows.len() * stride);
+                for block in self.blocks() {
+                    let out = &mut a[block.index * rows.len() * stride..][..rows.len() * stride];
+                    for (row, out) in rows.clone().zip(out.chunks_exact_mut(stride)) {
+                        let values = &view.from(row, block.depth.start).values[..block.depth.len()];
+                        cells::copy(&job.kernel, values, &mut out[..block.cells]);
+                    }
+                }
+                a
+            }
+            _ => {
+                let room = rows.len().next_multiple_of(plan.tile_rows);
+                let mut a = Scratch::new(room * job.kernel.cells.count(self.depth.len()));
+                let staging = cells::staging_len(&job.kernel, job.a, room, plan.depth);
+                let mut staging = Scratch::new(staging);
+                for block in self.blocks() {
+                    let out = &mut a[room * block.before..][..room * block.cells];
+                    let part = (rows.clone(), block.depth);
+                    cells::pack(&job.kernel, job.a, part, plan.tile_rows, &mut staging, out);
+                }
+                a
+            }
         }
-        let room = rows.len().next_multiple_of(plan.tile_rows);
-        let mut a = Scratch::new(room * job.kernel.cells.count(self.depth.len()));
-        let mut staging = Scratch::new(cells::staging_len(&job.kernel, job.a, room, plan.depth));
-        for block in self.blocks() {
-            let out = &mut a[room * block.before..][..room * block.cells];
-            let part = (rows.clone(), block.depth);
-            cells::pack(&job.kernel, job.a, part, plan.tile_rows, &mut staging, out);
+    }
+
+    /// Where the rows of a tile begin, and the distances from row to row and from depth to depth. `first` is the
+    /// first row of the tile.
+    #[inline(always)]
+    fn rows<'p>(
+        &'p self,
+        block: &Block,
+        packed: &'p [f32],
+        rows: &Range<usize>,
+        first: usize,
+    ) -> (&'p [f32], usize, usize) {
+        let plan = &self.plan;
+        match (plan.a, self.job.a.view()) {
+            (Reading::Direct, Some(view)) => (
+                view.from(first, block.depth.start).values,
+                view.row_stride,
+                view.column_stride,
+            ),
+            (Reading::Rows, _) => {
+                let stride = self.copied_stride();
+                let at = block.index * rows.len() + first - rows.start;
+                (&packed[at * stride..], stride, 1)
+            }
+            _ => {
+                let room = rows.len().next_multiple_of(plan.tile_rows);
+                let at = room * block.before + (first - rows.start) * block.cells;
+                (&packed[at..], 1, plan.tile_rows)
+            }
         }
-        a
     }
 
     /// The panel of `b` in a block, and the distance from one depth to the next.
@@ -180,21 +243,10 @@ impl Piece<'_> {
         let first = self.columns.start + panel * width;
         let columns = width.min(self.columns.end - first);
         let (b, b_depth) = self.panel(block, panel);
-        let room = rows.len().next_multiple_of(plan.tile_rows);
         let mut sums = Sums::new();
         for first_row in rows.clone().step_by(plan.tile_rows) {
             let count = plan.tile_rows.min(rows.end - first_row);
-            let (a, a_row, a_depth) = match job.a.view() {
-                Some(view) if plan.direct_a => (
-                    view.from(first_row, block.depth.start).values,
-                    view.row_stride,
-                    view.column_stride,
-                ),
-                _ => {
-                    let at = room * block.before + (first_row - rows.start) * block.cells;
-                    (&packed[at..], 1, plan.tile_rows)
-                }
-            };
+            let (a, a_row, a_depth) = self.rows(block, packed, &rows, first_row);
             let tile = Tile {
                 a: a.as_ptr(),
                 a_row,
@@ -202,6 +254,7 @@ impl Piece<'_> {
                 b: b.as_ptr(),
                 b_depth,
                 depth: block.cells,
+                adds: false,
             };
             let end = self.end(&block.depth, (first_row, count), (first, columns));
             // SAFETY: the panels hold whole tiles; what is read where it lies is in bounds as `multiply` checked;

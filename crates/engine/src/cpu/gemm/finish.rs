@@ -23,10 +23,9 @@ pub(super) struct TileEnd<'a> {
 }
 
 impl TileEnd<'_> {
-    /// Whether sums go to memory as they are.
+    /// Whether sums go to memory as they are, or are added to what stands there.
     pub(super) fn is_plain(&self) -> bool {
-        !self.adds
-            && self.factor == 1.0
+        self.factor == 1.0
             && self.row_bias.is_none()
             && self.column_bias.is_none()
             && self.activation == Activation::None

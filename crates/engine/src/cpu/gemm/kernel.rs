@@ -46,7 +46,6 @@ pub(crate) struct Kernel {
     lanes: usize,
     vectors: usize,
     pub(super) cells: Cells,
-    pub(super) level: SimdLevel,
 }
 
 impl Kernel {
@@ -70,7 +69,6 @@ impl Kernel {
                 lanes: 16,
                 vectors: 2,
                 cells,
-                level,
             },
             #[cfg(target_arch = "x86_64")]
             SimdLevel::Avx2 => Self {
@@ -80,7 +78,6 @@ impl Kernel {
                 lanes: 8,
                 vectors: 2,
                 cells,
-                level,
             },
             _ => Self {
                 run: tile::portable::RUN,
@@ -90,7 +87,6 @@ impl Kernel {
                 // 16 registers of four numbers on x86-64, 32 elsewhere.
                 vectors: if cfg!(target_arch = "x86_64") { 1 } else { 2 },
                 cells,
-                level,
             },
         }
     }
@@ -122,7 +118,11 @@ impl Kernel {
             let run = self.run[end.rows - 1][vectors - 1];
             let width = vectors * self.lanes;
             if width == end.columns && end.is_plain() {
-                run(tile, end.c, end.row_stride);
+                let tile = Tile {
+                    adds: end.adds,
+                    ..*tile
+                };
+                run(&tile, end.c, end.row_stride);
             } else {
                 run(tile, sums.0.as_mut_ptr(), width);
                 (self.finish)(end, &sums.0, width);

@@ -210,9 +210,8 @@ mod x86 {
         unsafe fn add_product(self, left: Self, right: Self) -> Self {
             // SAFETY: the caller has the instruction set; both types are 64 bytes without invalid values.
             unsafe {
-                let (left, right): (__m512bh, __m512bh) =
-                    (std::mem::transmute(left.0), std::mem::transmute(right.0));
-                Self(_mm512_dpbf16_ps(self.0, left, right))
+                let pairs = |cells: __m512| std::mem::transmute::<__m512, __m512bh>(cells);
+                Self(_mm512_dpbf16_ps(self.0, pairs(left.0), pairs(right.0)))
             }
         }
 

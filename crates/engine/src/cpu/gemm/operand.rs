@@ -154,20 +154,3 @@ impl Operand for View<'_> {
         Some(*self)
     }
 }
-
-/// A factor without its first depths.
-pub(super) struct Deeper<'a> {
-    pub(super) inner: &'a dyn Operand,
-    pub(super) start: usize,
-}
-
-impl Operand for Deeper<'_> {
-    fn pack(&self, lines: Range<usize>, depth: Range<usize>, width: usize, out: &mut [f32]) {
-        let depth = depth.start + self.start..depth.end + self.start;
-        self.inner.pack(lines, depth, width, out);
-    }
-
-    fn view(&self) -> Option<View<'_>> {
-        Some(self.inner.view()?.from(0, self.start))
-    }
-}

@@ -25,6 +25,17 @@ fn part(len: usize, most: usize, step: usize) -> usize {
     len.div_ceil(parts).next_multiple_of(step).max(step)
 }
 
+/// How tiles read the rows of `a`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Where they lie.
+    Direct,
+    /// From copies of them, each contiguous in depth: no transposition.
+    Rows,
+    /// From panels, for what is not contiguous.
+    Panels,
+}
+
 /// Sizes of the blocks of a product.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
@@ -42,8 +53,8 @@ pub(super) struct Plan {
     pub(super) panels: usize,
     /// Whether other threads help.
     pub(super) is_parallel: bool,
-    /// `a` is read where it lies.
-    pub(super) direct_a: bool,
+    /// How tiles read `a`.
+    pub(super) a: Reading,
     /// `b` is read where it lies, but for its last panel if that is narrower.
     pub(super) direct_b: bool,
 }
@@ -85,7 +96,11 @@ impl Plan {
             rows,
             panels,
             is_parallel: threads > 1,
-            direct_a: is_exact && job.a.view().is_some_and(reads_well),
+            a: match job.a.view() {
+                Some(view) if is_exact && reads_well(view) => Reading::Direct,
+                Some(view) if view.column_stride == 1 => Reading::Rows,
+                _ => Reading::Panels,
+            },
             direct_b: is_exact
                 && m <= 64
                 && job

@@ -57,10 +57,10 @@ impl Drop for Scratch {
         // A thread that ends has no place to keep it.
         let _ = IDLE.try_with(|kept| {
             let mut idle = kept.take();
-            if let Some(smallest) = idle.iter_mut().min_by_key(|block| block.len()) {
-                if smallest.len() < self.block.len() {
-                    *smallest = std::mem::take(&mut self.block);
-                }
+            if let Some(smallest) = idle.iter_mut().min_by_key(|block| block.len())
+                && smallest.len() < self.block.len()
+            {
+                *smallest = std::mem::take(&mut self.block);
             }
             kept.set(idle);
         });

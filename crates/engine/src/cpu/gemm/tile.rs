@@ -24,6 +24,8 @@ pub(super) struct Tile {
     pub(super) b_depth: usize,
     /// Number of cells to sum over.
     pub(super) depth: usize,
+    /// The sums begin with what stands where they go, instead of with zeros.
+    pub(super) adds: bool,
 }
 
 /// Writes the sums of a tile, rows `row_stride` apart, in as many columns as the kernel has.
@@ -41,6 +43,13 @@ unsafe fn sum<V: Lanes, const ROWS: usize, const VECTORS: usize>(
     // SAFETY: reads and writes only the cells that the caller promises.
     unsafe {
         let mut sums = [[V::zero(); VECTORS]; ROWS];
+        if tile.adds {
+            for (row, sums) in sums.iter_mut().enumerate() {
+                for (at, sum) in sums.iter_mut().enumerate() {
+                    *sum = V::load(to.add(row * row_stride + at * V::LEN));
+                }
+            }
+        }
         let (mut a, mut b) = (tile.a, tile.b);
         for _ in 0..tile.depth {
             let mut right = [V::zero(); VECTORS];
