@@ -184,3 +184,45 @@ mod x86 {
         columns
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_write_lines_as_columns() {
+        let values: Vec<f32> = (0..4000_u16).map(f32::from).collect();
+        for (width, count) in [
+            (32, 32),
+            (32, 5),
+            (16, 16),
+            (14, 14),
+            (14, 1),
+            (6, 6),
+            (8, 0),
+        ] {
+            for depth in [1, 15, 16, 17, 50] {
+                let lines = Lines {
+                    values: &values,
+                    stride: 60,
+                    count,
+                };
+                let expected: Vec<f32> = (0..depth * width)
+                    .map(|at| (at % width, at / width))
+                    .map(|(line, d)| {
+                        if line < count {
+                            (line * 60 + d) as f32
+                        } else {
+                            0.0
+                        }
+                    })
+                    .collect();
+                for write in [panel, plain] {
+                    let mut out = vec![7.0; depth * width];
+                    write(lines, width, &mut out);
+                    assert!(out == expected, "{count} lines in {width}, depth {depth}");
+                }
+            }
+        }
+    }
+}
