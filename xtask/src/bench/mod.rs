@@ -110,6 +110,10 @@ fn write(machine: &Machine, row: &Row, options: &Options) -> Result<(), String> 
     );
     let cells = row.cells();
     eprintln!("| {} |", cells.join(" | "));
+    if row.peer.is_none() {
+        // Half a line would take the place of a whole one.
+        return Ok(());
+    }
     results::write(
         &results::Table {
             chore: "bench",
