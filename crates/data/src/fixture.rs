@@ -69,3 +69,23 @@ pub(crate) fn encode(picture: &schema::Picture, format: image::ImageFormat) -> V
 pub(crate) fn plain_png(size: u32, rgb: [u8; 3]) -> Vec<u8> {
     encode(&picture(size, size, |_, _| rgb), image::ImageFormat::Png)
 }
+
+/// The WAV file, 16 bits, 4 kHz, one channel, of `len` samples.
+pub(crate) fn wav(len: usize, sample: impl Fn(usize) -> f32) -> Vec<u8> {
+    const RATE_HZ: u32 = 4000;
+    let num_bytes = 2 * len as u32;
+    let mut file = b"RIFF".to_vec();
+    file.extend((36 + num_bytes).to_le_bytes());
+    file.extend(b"WAVEfmt ");
+    file.extend(16_u32.to_le_bytes());
+    file.extend([1, 0, 1, 0]);
+    file.extend(RATE_HZ.to_le_bytes());
+    file.extend((2 * RATE_HZ).to_le_bytes());
+    file.extend([2, 0, 16, 0]);
+    file.extend(b"data");
+    file.extend(num_bytes.to_le_bytes());
+    for at in 0..len {
+        file.extend(((sample(at) * 32_767.0) as i16).to_le_bytes());
+    }
+    file
+}

@@ -11,8 +11,10 @@ mod dataset;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod form;
 mod inspect;
 mod loader;
+mod media;
 mod medical;
 mod modality;
 mod parse;
@@ -31,15 +33,18 @@ pub use clip::{
 };
 pub use dataset::{BadRecord, Dataset, DatasetOptions, Progress};
 pub use error::DataError;
+pub use form::Form;
 pub use inspect::{Balance, ColumnInfo, Inspection, Warning, inspect};
 pub use loader::{Epoch, Loader, LoaderConfig, LoaderTarget};
+pub use media::{Item, MediaShape, media_shape};
 pub use medical::{
     Dicom, DicomOptions, MedicalError, MedicalFormat, MedicalLimits, SliceAxis, Window,
     decode_dicom, decode_nifti, dicom_field_names, medical_format, volume_slices,
 };
 pub use modality::{
-    Augmentation, DATE_WIDTH, Fitted, FittedCategory, FittedDate, FittedNgrams, FittedNumber,
-    FittedPixels, FittedTokens, SparseRows, words,
+    Augment, Augmentation, DATE_WIDTH, Fitted, FittedCategory, FittedDate, FittedFrames,
+    FittedNgrams, FittedNumber, FittedPixels, FittedSeries, FittedSpectrogram, FittedTokens,
+    SparseRows, words,
 };
 pub use parse::{is_missing_word, number_name, parse_date, parse_number};
 pub use picture::{PictureError, decode_picture, median_picture_px, resize_picture};
@@ -48,6 +53,7 @@ pub use series::{
     decode_series, fill_gaps, parse_series, read_series, resample_len, series_feature_names,
     series_features, series_from_rows, series_from_values,
 };
+pub use sound::{augment::SpecAugment, pool as pool_spectrogram};
 pub use source::FORMATS;
 pub use table::{BadRow, CellRef, Table};
 pub use target::{Truth, fit_target, truth, weights};

@@ -12,7 +12,7 @@ use std::{
 
 use schema::{Batch, FittedTarget, Seed, TargetBatch};
 
-use crate::{Augmentation, DataError, Dataset, Fitted, ImageAugment, Truth};
+use crate::{Augment, Augmentation, DataError, Dataset, Fitted, Truth};
 
 /// How rows become batches.
 #[derive(Debug, Clone)]
@@ -21,8 +21,8 @@ pub struct LoaderConfig {
     pub batch_size: usize,
     /// Whether every epoch has an order of its own; otherwise rows come in the order given.
     pub shuffle: bool,
-    /// Random changes of pictures.
-    pub augment: Option<ImageAugment>,
+    /// Random changes of media.
+    pub augment: Option<Augment>,
     /// Seed of order and changes.
     pub seed: Seed,
     /// Worker threads; 0 prepares each batch when it is asked for. The batches do not depend on it.
@@ -141,14 +141,14 @@ struct Source {
     dataset: Arc<Dataset>,
     inputs: Vec<(usize, Fitted)>,
     target: LoaderTarget,
-    augment: Option<ImageAugment>,
+    augment: Option<Augment>,
     seed: Seed,
 }
 
 impl Source {
     fn batch(&self, epoch: u64, rows: Vec<usize>) -> Batch {
-        let augment = self.augment.map(|image| Augmentation {
-            image,
+        let augment = self.augment.map(|augment| Augmentation {
+            augment,
             seed: self.seed.named("augment").at(epoch),
         });
         let inputs = self
@@ -410,7 +410,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        DatasetOptions,
+        DatasetOptions, Form, ImageAugment,
         fixture::{dataset, input, plain_png},
     };
 
@@ -426,7 +426,7 @@ mod tests {
             input("photo", Modality::Image),
         ];
         let options = DatasetOptions {
-            image_sizes: vec![4],
+            forms: vec![Form::Picture { size_px: 4 }],
             ..DatasetOptions::default()
         };
         Arc::new(dataset(records, &inputs, &options))
@@ -453,7 +453,10 @@ mod tests {
         LoaderConfig {
             batch_size: 7,
             shuffle: true,
-            augment: Some(ImageAugment::default()),
+            augment: Some(Augment {
+                image: Some(ImageAugment::default()),
+                ..Augment::default()
+            }),
             seed: Seed(5),
             threads,
             prefetch: 3,

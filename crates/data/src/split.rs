@@ -51,23 +51,23 @@ pub fn groups(
     Ok(sets.numbers())
 }
 
-/// Contents with the positions that have them, sorted: one list a text column, one for all pictures together.
+/// Contents with the positions that have them, sorted: one list a text column, one for all media together.
 fn content_keys(dataset: &Dataset, rows: &[usize]) -> Vec<Vec<(u64, u32)>> {
     let mut lists = Vec::new();
-    let mut pictures = Vec::new();
+    let mut media = Vec::new();
     for (col, column) in dataset.columns().iter().enumerate() {
         let mut texts = Vec::new();
         for (at, row) in rows.iter().enumerate() {
             let (list, hash) = match column.modality {
                 Modality::Text => (&mut texts, dataset.text_hash(col, *row)),
-                Modality::Image => (&mut pictures, dataset.image_hash(col, *row)),
+                modality if modality.is_media() => (&mut media, dataset.media_hash(col, *row)),
                 _ => break,
             };
             list.extend(hash.map(|hash| (hash, at as u32)));
         }
         lists.push(texts);
     }
-    lists.push(pictures);
+    lists.push(media);
     lists.iter_mut().for_each(|list| list.sort_unstable());
     lists
 }
@@ -168,7 +168,7 @@ pub fn duplicates(
         .columns()
         .iter()
         .enumerate()
-        .filter(|(_, column)| matches!(column.modality, Modality::Text | Modality::Image))
+        .filter(|(_, column)| column.modality == Modality::Text || column.modality.is_media())
         .filter_map(|(col, column)| Some((col, other.column_position(&column.name)?)))
         .collect();
     let key = |dataset: &Dataset, cols: &mut dyn Iterator<Item = usize>, row: usize| {
@@ -176,7 +176,7 @@ pub fn duplicates(
             .map(|col| {
                 dataset
                     .text_hash(col, row)
-                    .or_else(|| dataset.image_hash(col, row))
+                    .or_else(|| dataset.media_hash(col, row))
                     .unwrap_or(0)
             })
             .collect();

@@ -47,8 +47,8 @@ pub mod linalg;
 #[doc(hidden)]
 pub use cpu::measure;
 
-pub use cpu::simd::{SIMD_VARIABLE, SimdChoice, SimdLevel, simd_choice};
 pub use buffer::{memory_bytes, release_idle_memory};
+pub use cpu::simd::{SIMD_VARIABLE, SimdChoice, SimdLevel, simd_choice};
 pub use error::EngineError;
 pub use gradients::{Gradient, Gradients};
 pub use op::{Activation, AttentionMask, BatchNorm, Conv2d, CrossEntropy, Pool2d, Targets};

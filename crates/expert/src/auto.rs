@@ -3,7 +3,9 @@
 //! Own design, from the measurements in `docs/adr/0002-experts-and-stack.md`. Epochs are not decided here: a network
 //! is planned by the ensemble when the cheap experts have shown how much time is left.
 
-use data::ImageAugment;
+use std::collections::BTreeMap;
+
+use data::{ImageAugment, MediaShape};
 use schema::{Column, ExpertConfig, Modality, Settings, Task};
 
 /// What the recipe looks at.
@@ -17,6 +19,8 @@ pub struct Situation<'a> {
     pub num_records: usize,
     /// Median of the longer side of the pictures of the image columns, in pixels; 0 if there are none.
     pub picture_px: usize,
+    /// Usual sizes of the sounds, series and videos, by column.
+    pub media: &'a BTreeMap<String, MediaShape>,
     /// Whether a time limit is set, within which a second network may be trained.
     pub has_time_limit: bool,
 }
@@ -36,6 +40,12 @@ pub fn recipe(situation: &Situation<'_>) -> Vec<ExpertConfig> {
     if !tabular.is_empty() {
         experts.push(expert("table", "table", &tabular, Settings::new()));
         experts.push(expert("boost", "boost", &tabular, Settings::new()));
+    }
+    for column in columns_of(situation, |modality| {
+        modality.is_media() && modality != Modality::Image
+    }) {
+        let settings = shape_settings(situation, column);
+        experts.push(expert("media_feature", &column.name, &[column], settings));
     }
     for column in columns_of(situation, |modality| modality == Modality::Image) {
         experts.push(expert(
@@ -83,10 +93,10 @@ fn wants_network(situation: &Situation<'_>) -> bool {
     const FEWEST_FOR_VALUES: usize = 1_000;
     const FEWEST_FOR_CLASSES: usize = 200;
     const FEWEST_TEXTS: usize = 20_000;
-    let has_picture = situation
+    let has_media = situation
         .columns
         .iter()
-        .any(|column| column.modality == Modality::Image);
+        .any(|column| column.modality.is_media());
     let kinds = {
         let mut kinds: Vec<_> = situation
             .columns
@@ -103,7 +113,7 @@ fn wants_network(situation: &Situation<'_>) -> bool {
         FEWEST_FOR_CLASSES
     };
     situation.num_records >= fewest
-        && (has_picture || kinds > 1 || situation.num_records >= FEWEST_TEXTS)
+        && (has_media || kinds > 1 || situation.num_records >= FEWEST_TEXTS)
 }
 
 fn joint(situation: &Situation<'_>) -> ExpertConfig {
@@ -123,8 +133,52 @@ fn joint(situation: &Situation<'_>) -> ExpertConfig {
     }
     let mut settings = Settings::new();
     settings.insert("trainer".to_owned(), toml::Value::Table(trainer));
+    let mut encoders = Settings::new();
+    for column in &columns {
+        let mut shape = shape_settings(situation, column);
+        if let (false, Some(encoder)) = (shape.is_empty(), default_encoder(column.modality)) {
+            shape.insert("type".to_owned(), encoder.into());
+            encoders.insert(column.name.clone(), toml::Value::Table(shape));
+        }
+    }
+    if !encoders.is_empty() {
+        settings.insert("encoders".to_owned(), toml::Value::Table(encoders));
+    }
     expert("network", &name, &columns, settings)
 }
+
+fn default_encoder(modality: Modality) -> Option<&'static str> {
+    nn::encoder::default_for(modality).map(|row| row.name)
+}
+
+/// Settings that bring the media of a column to their usual size, the same words for experts and encoders; empty where
+/// the defaults will do.
+fn shape_settings(situation: &Situation<'_>, column: &Column) -> Settings {
+    let mut settings = Settings::new();
+    let mut set = |key: &str, value: i64| {
+        settings.insert(key.to_owned(), toml::Value::Integer(value));
+    };
+    match situation.media.get(&column.name) {
+        Some(&MediaShape::Sound { rate_hz, len_ms }) => {
+            let len_ms = len_ms.next_multiple_of(100).clamp(200, MOST_SOUND_MS);
+            set("rate_hz", i64::from(rate_hz.clamp(4000, 16_000)));
+            set("len_ms", i64::from(len_ms));
+        }
+        Some(&MediaShape::Series { len }) => {
+            set("len", len.next_multiple_of(16).clamp(32, 1024) as i64);
+        }
+        Some(&MediaShape::Frames { num_frames }) => {
+            set("num_frames", num_frames.clamp(2, MOST_FRAMES) as i64);
+        }
+        None => {}
+    }
+    settings
+}
+
+/// Longest sound that the recipe looks at as a whole, in milliseconds; of longer ones the middle.
+const MOST_SOUND_MS: u32 = 10_000;
+/// Most frames of a video that the recipe looks at.
+const MOST_FRAMES: usize = 24;
 
 /// The same network from other first weights: two of them err less than one, where there is time for both.
 fn second(situation: &Situation<'_>) -> ExpertConfig {
@@ -159,6 +213,7 @@ mod tests {
             task,
             num_records,
             picture_px: 64,
+            media: &BTreeMap::new(),
             has_time_limit: false,
         };
         recipe(&situation)
@@ -200,6 +255,7 @@ mod tests {
                 task: Task::Class,
                 num_records: 900,
                 picture_px,
+                media: &BTreeMap::new(),
                 has_time_limit: false,
             };
             let network = recipe(&situation).pop().unwrap();

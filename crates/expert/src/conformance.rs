@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use data::{Dataset, DatasetOptions, Table, Truth};
+use data::{Dataset, DatasetOptions, Form, Table, Truth};
 use schema::{
     Cell, Column, ExpertConfig, FittedTarget, Modality, Record, Role, Seed, Settings, Task,
 };
@@ -12,9 +12,10 @@ use crate::{Context, Expert, Kind, Voice, combined::prior_scores, registry::KIND
 
 const NUM_RECORDS: usize = 48;
 /// One of each kind of column; a kind takes those it reads.
-const COLUMNS: [(&str, Modality); 5] = [
+const COLUMNS: [(&str, Modality); 6] = [
     ("words", Modality::Text),
     ("photo", Modality::Image),
+    ("wave", Modality::Series),
     ("size", Modality::Number),
     ("shape", Modality::Category),
     ("day", Modality::Date),
@@ -46,6 +47,12 @@ fn bitmap(class: usize, row: usize) -> Vec<u8> {
     file
 }
 
+/// 20 moments of a slow or a quick swing.
+fn wave(class: usize, row: usize) -> Cell {
+    let value = |at: usize| ((at + row) as f64 * (0.3 + 0.9 * class as f64)).sin() + row as f64;
+    Cell::List((0..20).map(|at| value(at).into()).collect())
+}
+
 /// Record `row` of the set; every eighth lacks everything.
 fn record(row: usize, task: Task) -> Record {
     let class = row % 3 % 2;
@@ -64,6 +71,7 @@ fn record(row: usize, task: Task) -> Record {
             ["sunny and bright day", "rain and a grey sky"][class],
         )
         .with("photo", Cell::Bytes(bitmap(class, row)))
+        .with("wave", wave(class, row))
         .with("size", (row * 7 % 11) as f64 + 20.0 * class as f64)
         .with("shape", ["round", "square", "long"][(class + row % 2) % 3])
         .with("day", format!("2024-0{}-1{}", 1 + class * 6, row % 9))
@@ -75,11 +83,11 @@ struct Set {
     truth: Truth,
 }
 
-fn set(task: Task, image_sizes: Vec<usize>) -> Set {
+fn set(task: Task, forms: Vec<Form>) -> Set {
     let records = (0..NUM_RECORDS).map(|row| record(row, task)).collect();
     let table = Arc::new(Table::from_records(records, "."));
     let options = DatasetOptions {
-        image_sizes,
+        forms,
         ..DatasetOptions::default()
     };
     let dataset = Dataset::open(Arc::clone(&table), &columns(), &options).unwrap();
@@ -186,8 +194,8 @@ fn speak(expert: &dyn Expert, set: &Set) -> Vec<Voice> {
 fn for_each(check: impl Fn(&dyn Kind, &Set)) {
     for kind in KINDS.iter().filter(|kind| kind.name() != "network") {
         for task in Task::ALL {
-            let sizes = kind.image_sizes(&config(*kind, task)).unwrap();
-            check(*kind, &set(task, sizes));
+            let forms = kind.forms(&config(*kind, task), &columns()).unwrap();
+            check(*kind, &set(task, forms));
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::{path::Path, sync::Arc, time::Instant};
 
-use data::Dataset;
+use data::{Dataset, Form};
 use nn::NetworkPlan;
-use schema::{ExpertConfig, FittedTarget, Pack};
+use schema::{Column, ExpertConfig, FittedTarget, Pack};
 use serde::{Deserialize, Serialize};
 use train::{Event, FitResult, StoppedBy};
 
@@ -441,18 +441,13 @@ impl Ensemble {
             .sum()
     }
 
-    /// Every size in which pictures will be asked for.
+    /// Every form in which media among the columns will be asked for.
     ///
     /// # Errors
     /// [`ExpertError`] for a kind that this version does not know.
-    pub fn image_sizes(&self) -> Result<Vec<usize>, ExpertError> {
-        let mut sizes = Vec::new();
-        for member in &self.members {
-            sizes.extend(registry::by_name(&member.config.kind)?.image_sizes(&member.config)?);
-        }
-        sizes.sort_unstable();
-        sizes.dedup();
-        Ok(sizes)
+    pub fn forms(&self, columns: &[Column]) -> Result<Vec<Form>, ExpertError> {
+        let configs = self.members.iter().map(|member| &member.config);
+        registry::forms(configs, columns)
     }
 
     /// What every voice says about some rows.

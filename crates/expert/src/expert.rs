@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use data::{Dataset, Truth};
+use data::{Dataset, Form, Truth};
 use nn::NetworkPlan;
 use schema::{Column, ExpertConfig, FittedTarget, Modality, Pack, Problem, Seed, Settings, Task};
 
@@ -160,11 +160,11 @@ pub trait Kind: Sync {
         true
     }
 
-    /// Square sizes in pixels in which it will ask for pictures.
+    /// Forms in which it will ask for the media among the columns of the data set.
     ///
     /// # Errors
     /// If settings are wrong.
-    fn image_sizes(&self, _config: &ExpertConfig) -> Result<Vec<usize>, ExpertError> {
+    fn forms(&self, _config: &ExpertConfig, _columns: &[Column]) -> Result<Vec<Form>, ExpertError> {
         Ok(Vec::new())
     }
 

@@ -16,6 +16,7 @@ pub mod image_feature;
 mod judge;
 mod kernel;
 pub mod lbfgs;
+pub mod media_feature;
 mod network;
 mod pack;
 pub mod registry;
@@ -31,5 +32,5 @@ pub use ensemble::{Ensemble, EnsembleFit, EnsemblePlan, Hiding, Part, PartTime, 
 pub use error::ExpertError;
 pub use expert::{Aim, Context, Expert, Kind, Size, Voice};
 pub use judge::Judged;
-pub use registry::by_name;
+pub use registry::{by_name, forms};
 pub use stack::{FittedStack, StackFit};

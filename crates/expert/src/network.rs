@@ -5,11 +5,9 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use data::{Dataset, Fitted, Loader, LoaderConfig, LoaderTarget};
+use data::{Dataset, Fitted, Form, Loader, LoaderConfig, LoaderTarget};
 use nn::{InputInfo, InputWidth, Network, NetworkConfig, NetworkPlan};
-use schema::{
-    Column, ExpertConfig, FittedTarget, Modality, Pack, Preparation, Problem, Seed, Settings, Task,
-};
+use schema::{Column, ExpertConfig, FittedTarget, Pack, Problem, Seed, Settings, Task};
 use serde::{Deserialize, Serialize};
 use train::{FitContext, FitResult, StoppedBy, TrainerConfig};
 
@@ -194,16 +192,16 @@ impl Kind for NetworkKind {
         }))
     }
 
-    fn image_sizes(&self, config: &ExpertConfig) -> Result<Vec<usize>, ExpertError> {
+    fn forms(&self, config: &ExpertConfig, columns: &[Column]) -> Result<Vec<Form>, ExpertError> {
         let network = Parsed::of(config)?.network;
-        // What is no picture has an encoder that does not read pictures, or none yet; then the usual size does no harm.
-        let sizes = config.inputs.iter().filter_map(|column| {
-            match network.preparation(column, Modality::Image) {
-                Ok(Preparation::Pixels { size_px, .. }) => Some(size_px),
-                _ => None,
+        let mut forms = Vec::new();
+        for column in own_columns(config, columns) {
+            // An encoder that does not read the column is refused elsewhere.
+            if let Ok(preparation) = network.preparation(&column.name, column.modality) {
+                forms.extend(Form::of(&preparation));
             }
-        });
-        Ok(sizes.collect())
+        }
+        Ok(forms)
     }
 
     fn plan(
@@ -502,16 +500,16 @@ fn seed_of(config: &ExpertConfig, context: &Context<'_>) -> Seed {
     context.seed.named("network").named(&config.name)
 }
 
-/// Pictures are warped beside the training; everything else is ready faster than a thread hands it over.
+/// Media are changed beside the training; everything else is ready faster than a thread hands it over.
 fn loader_threads(context: &Context<'_>, infos: &[InputInfo]) -> usize {
-    let has_pictures = infos.iter().any(|info| info.modality == Modality::Image);
+    let has_media = infos.iter().any(|info| info.modality.is_media());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = if context.threads == 0 {
         cores
     } else {
         context.threads
     };
-    if has_pictures { threads.min(2) } else { 0 }
+    if has_media { threads.min(2) } else { 0 }
 }
 
 /// How wide a fitted column is, in the words of the networks' room.
@@ -524,7 +522,19 @@ fn width_of(fitted: &Fitted) -> InputWidth {
         Fitted::Ngrams(_) => InputWidth::Ngrams {
             num_buckets: fitted.vocab_size(),
         },
-        Fitted::Pixels(_) => InputWidth::Pixels {
+        Fitted::Pixels(fitted) => InputWidth::Pixels {
+            size_px: fitted.size_px(),
+        },
+        Fitted::Spectrogram(fitted) => InputWidth::Spectrogram {
+            num_frames: fitted.form().num_frames(),
+            num_mels: fitted.form().num_mels,
+        },
+        Fitted::Series(fitted) => InputWidth::Series {
+            num_channels: fitted.num_channels(),
+            len: fitted.len(),
+        },
+        Fitted::Frames(fitted) => InputWidth::Frames {
+            num_frames: fitted.num_frames(),
             size_px: fitted.size_px(),
         },
         Fitted::Number(_) | Fitted::Date(_) => InputWidth::Floats {

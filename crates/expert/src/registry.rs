@@ -1,8 +1,12 @@
 //! The kinds of expert: one line each.
 
+use data::Form;
+use schema::{Column, ExpertConfig};
+
 use crate::{
-    ExpertError, Kind, boost::BoostKind, image_feature::ImageFeatureKind, network::NetworkKind,
-    table::TableKind, text_ngram::TextNgramKind,
+    ExpertError, Kind, boost::BoostKind, image_feature::ImageFeatureKind,
+    media_feature::MediaFeatureKind, network::NetworkKind, table::TableKind,
+    text_ngram::TextNgramKind,
 };
 
 /// Every kind, cheapest first.
@@ -10,6 +14,7 @@ pub const KINDS: &[&dyn Kind] = &[
     &TextNgramKind,
     &TableKind,
     &BoostKind,
+    &MediaFeatureKind,
     &ImageFeatureKind,
     &NetworkKind,
 ];
@@ -27,4 +32,21 @@ pub fn by_name(name: &str) -> Result<&'static dyn Kind, ExpertError> {
             name: name.to_owned(),
             known: KINDS.iter().map(|kind| kind.name().to_owned()).collect(),
         })
+}
+
+/// Every form in which some experts will ask for media among the columns, each once.
+///
+/// # Errors
+/// [`ExpertError::NoKind`], or wrong settings.
+pub fn forms<'a>(
+    experts: impl IntoIterator<Item = &'a ExpertConfig>,
+    columns: &[Column],
+) -> Result<Vec<Form>, ExpertError> {
+    let mut forms = Vec::new();
+    for expert in experts {
+        forms.extend(by_name(&expert.kind)?.forms(expert, columns)?);
+    }
+    forms.sort_unstable();
+    forms.dedup();
+    Ok(forms)
 }

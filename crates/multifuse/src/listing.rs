@@ -101,6 +101,18 @@ fn about_modality(modality: Modality) -> &'static str {
         Modality::Image => {
             "PNG, JPEG, WebP, GIF, BMP or TIFF: a path relative to the table, or bytes in it"
         }
+        Modality::Audio => {
+            "WAV, FLAC, Ogg, MP3, AAC or M4A, or a video with sound: a path relative to the table, or bytes in it"
+        }
+        Modality::Video => {
+            "AVI (Motion JPEG), GIF, WebP, APNG, a folder of frames; MP4, WebM, MKV where ffmpeg is installed"
+        }
+        Modality::Series => {
+            "NumPy .npy, CSV, EDF or WFDB: a path; or a list of numbers in the table"
+        }
+        Modality::Volume => {
+            "NIfTI, or DICOM of several frames: a path relative to the table, or bytes in it"
+        }
         Modality::Number => "a finite number; empty for missing",
         Modality::Category => "one of few values",
         Modality::Date => "a day or a moment, ISO 8601 and common forms",

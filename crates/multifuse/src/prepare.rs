@@ -1,12 +1,11 @@
 //! From a table and what a person decided to everything that experts need: columns, target, decoded records, split.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
-use data::{CellRef, Dataset, DatasetOptions, Inspection, Table, Truth, split};
+use data::{CellRef, Dataset, DatasetOptions, Inspection, MediaShape, Table, Truth, split};
 use report::Skipped;
 use schema::{
-    Code, Column, Config, ExpertConfig, FittedTarget, Modality, Problem, Role, Seed, Task,
-    Validation, closest,
+    Code, Column, Config, FittedTarget, Modality, Problem, Role, Seed, Task, Validation, closest,
 };
 use train::{Event, Observer};
 
@@ -266,7 +265,7 @@ fn open(
     observer: &dyn Observer,
 ) -> Result<Arc<Dataset>, Problem> {
     let options = DatasetOptions {
-        image_sizes: image_sizes(&config.experts)?,
+        forms: expert::forms(&config.experts, columns)?,
         on_bad: config.data.on_bad,
         cache_bytes: config.data.cache_mib << 20,
         threads,
@@ -295,15 +294,6 @@ fn open(
         secs: start.elapsed().as_secs_f64(),
     });
     Ok(Arc::new(dataset))
-}
-
-/// Every size in which an expert will ask for pictures.
-fn image_sizes(experts: &[ExpertConfig]) -> Result<Vec<usize>, Problem> {
-    let mut sizes = Vec::new();
-    for expert in experts {
-        sizes.extend(expert::by_name(&expert.kind)?.image_sizes(expert)?);
-    }
-    Ok(sizes)
 }
 
 fn skipped_records(table: &Table, dataset: &Dataset) -> Skipped {
@@ -462,6 +452,15 @@ impl Outline {
             .filter(|column| column.modality == Modality::Image);
         let sides = images.filter_map(|column| data::median_picture_px(&self.table, &column.name));
         sides.min().unwrap_or(0)
+    }
+}
+
+impl Outline {
+    /// Usual sizes of the sounds, series and videos, by column.
+    pub(crate) fn media_shapes(&self) -> BTreeMap<String, MediaShape> {
+        let shape =
+            |column: &Column| Some((column.name.clone(), data::media_shape(&self.table, column)?));
+        self.columns.iter().filter_map(shape).collect()
     }
 }
 

@@ -290,6 +290,7 @@ impl<'a> Trainer<'a> {
             task: outline.task,
             num_records: outline.num_training,
             picture_px: outline.picture_px(),
+            media: &outline.media_shapes(),
             has_time_limit: self.config.run.time_limit_secs.is_some(),
         };
         match self.config.run.recipe.as_deref() {

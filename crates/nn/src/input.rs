@@ -37,6 +37,27 @@ pub enum InputWidth {
         /// Height and width.
         size_px: usize,
     },
+    /// A spectrogram `[B, F, M]`.
+    Spectrogram {
+        /// Frames, F.
+        num_frames: usize,
+        /// Bands, M.
+        num_mels: usize,
+    },
+    /// A series `[B, C, T]`.
+    Series {
+        /// Channels, C.
+        num_channels: usize,
+        /// Moments, T.
+        len: usize,
+    },
+    /// Frames or slices `[B, N, 3, H, W]`.
+    Frames {
+        /// How many, N.
+        num_frames: usize,
+        /// Height and width.
+        size_px: usize,
+    },
     /// Floats `[B, width]`: a number with its bins, or the parts of a date.
     Floats {
         /// Values a record.
@@ -84,6 +105,23 @@ impl InputWidth {
                 num_buckets: 2 * buckets,
             },
             Preparation::Pixels { size_px, .. } => Self::Pixels { size_px },
+            Preparation::Spectrogram(form) => Self::Spectrogram {
+                num_frames: form.num_frames(),
+                num_mels: form.num_mels,
+            },
+            // How many channels a column has shows when it is fitted.
+            Preparation::Series { len, .. } => Self::Series {
+                num_channels: 1,
+                len,
+            },
+            Preparation::Frames {
+                num_frames,
+                size_px,
+                ..
+            } => Self::Frames {
+                num_frames,
+                size_px,
+            },
             Preparation::Number { num_bins } => Self::Floats {
                 width: 1 + num_bins,
             },

@@ -215,7 +215,7 @@ impl Predictor {
         on_bad: OnBad,
     ) -> Result<Arc<Dataset>, PredictError> {
         let options = DatasetOptions {
-            image_sizes: self.ensemble.image_sizes()?,
+            forms: self.ensemble.forms(&self.columns)?,
             on_bad,
             threads: self.threads,
             absent_columns: true,

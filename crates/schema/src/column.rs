@@ -14,6 +14,14 @@ pub enum Modality {
     Text,
     /// A picture: a path relative to the table, or its bytes.
     Image,
+    /// A sound: a path, its bytes, or the path of a video with a sound track.
+    Audio,
+    /// Moving pictures: a path of a file or of a folder of frames, or bytes.
+    Video,
+    /// A series of measurements of one or more channels: a path, bytes, or a list of numbers.
+    Series,
+    /// A volume of voxels, such as a scan: a path or bytes.
+    Volume,
     /// A finite number.
     Number,
     /// One of few values.
@@ -24,9 +32,13 @@ pub enum Modality {
 
 impl Modality {
     /// Every modality, in the order in which `list` shows them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 9] = [
         Self::Text,
         Self::Image,
+        Self::Audio,
+        Self::Video,
+        Self::Series,
+        Self::Volume,
         Self::Number,
         Self::Category,
         Self::Date,
@@ -37,10 +49,22 @@ impl Modality {
         match self {
             Self::Text => "text",
             Self::Image => "image",
+            Self::Audio => "audio",
+            Self::Video => "video",
+            Self::Series => "series",
+            Self::Volume => "volume",
             Self::Number => "number",
             Self::Category => "category",
             Self::Date => "date",
         }
+    }
+
+    /// Whether cells of this kind are files (or their bytes) that must be decoded.
+    pub fn is_media(self) -> bool {
+        matches!(
+            self,
+            Self::Image | Self::Audio | Self::Video | Self::Series | Self::Volume
+        )
     }
 
     /// Whether a column of this kind belongs to the table part of a record (number, category, date).
@@ -182,7 +206,8 @@ mod tests {
         let error = "imge".parse::<Modality>().unwrap_err();
         assert_eq!(
             error.what,
-            "no modality \"imge\"; closest \"image\" (known: text, image, number, category, date)"
+            "no modality \"imge\"; closest \"image\" (known: text, image, audio, video, series, \
+             volume, number, category, date)"
         );
     }
 }

@@ -51,8 +51,8 @@ impl<T: Number> Numbers<T> {
         if !bytes.len().is_multiple_of(size_of::<T>()) {
             return None;
         }
-        let is_readable = cfg!(target_endian = "little")
-            && bytemuck::try_cast_slice::<u8, T>(bytes).is_ok();
+        let is_readable =
+            cfg!(target_endian = "little") && bytemuck::try_cast_slice::<u8, T>(bytes).is_ok();
         Some(Self(if is_readable {
             Place::Shared {
                 memory: Arc::clone(memory),

@@ -11,6 +11,44 @@ pub enum Tokenizer {
     Ids,
 }
 
+/// Shape of a log-mel spectrogram.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+pub struct SpectrogramForm {
+    /// Samples a second that every sound is brought to.
+    pub rate_hz: u32,
+    /// Milliseconds that every sound is brought to: shorter ones are followed by silence, of longer ones the middle
+    /// is taken.
+    pub len_ms: u32,
+    /// Milliseconds from one frame to the next; a frame looks at two and a half times as much.
+    pub hop_ms: u32,
+    /// Bands.
+    pub num_mels: usize,
+}
+
+impl SpectrogramForm {
+    /// Frames of every spectrogram.
+    pub fn num_frames(&self) -> usize {
+        (self.len_ms / self.hop_ms.max(1)).max(1) as usize
+    }
+}
+
+/// How the values of a series are scaled.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum SeriesScale {
+    /// Each series less its own mean by channel, divided by the deviation of the training split.
+    #[default]
+    Centred,
+    /// Each series by its own mean and deviation by channel.
+    Own,
+    /// By mean and deviation of the training split by channel.
+    Train,
+}
+
 /// What an encoder wants to be given.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case", tag = "form")]
@@ -39,6 +77,24 @@ pub enum Preparation {
         /// Whether to standardise by channel.
         normalise: bool,
     },
+    /// A log-mel spectrogram `[B, F, M]` of `F` frames and `M` bands, each band standardised by the training split.
+    Spectrogram(SpectrogramForm),
+    /// A series `[B, C, T]` of as many channels as the training split has, brought to one length.
+    Series {
+        /// Moments that every series is brought to, `T`.
+        len: usize,
+        /// How values are scaled.
+        scale: SeriesScale,
+    },
+    /// Frames of a video, or slices of a volume, evenly spread: `[B, N, 3, H, W]`.
+    Frames {
+        /// How many, `N`.
+        num_frames: usize,
+        /// Height and width in pixels.
+        size_px: usize,
+        /// Whether to standardise by channel.
+        normalise: bool,
+    },
     /// A standardised number `[B, 1 + num_bins]`: the value, then its piecewise-linear place among quantile bins.
     Number {
         /// Quantile bins; 0 for the plain value only.
@@ -51,4 +107,21 @@ pub enum Preparation {
     },
     /// Parts of a date `[B, 9]`: standardised time, then sine and cosine of month, day of month, weekday, hour.
     Date,
+}
+
+impl Preparation {
+    /// Its `form` in stored configurations.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Tokens { .. } => "tokens",
+            Self::Ngrams { .. } => "ngrams",
+            Self::Pixels { .. } => "pixels",
+            Self::Spectrogram(_) => "spectrogram",
+            Self::Series { .. } => "series",
+            Self::Frames { .. } => "frames",
+            Self::Number { .. } => "number",
+            Self::Category { .. } => "category",
+            Self::Date => "date",
+        }
+    }
 }

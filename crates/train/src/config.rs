@@ -1,6 +1,6 @@
 //! Everything that decides how a network is fitted.
 
-use data::{ImageAugment, LoaderConfig};
+use data::{Augment, ImageAugment, LoaderConfig, SeriesAugment, SpecAugment};
 use engine::Precision;
 use schema::{Code, Problem, Problems, Seed, Settings, Task};
 use serde::{Deserialize, Serialize};
@@ -54,9 +54,15 @@ pub struct TrainerConfig {
     /// What the products of a training step multiply: `f32`, or `bf16` for speed on processors that have it. Weights,
     /// sums, held-out scores and predictions are f32 with both; default `f32`.
     pub precision: PrecisionConfig,
-    /// Random changes of training pictures; `false` for none.
+    /// Random changes of training pictures and of the frames of videos; `false` for none.
     #[serde(with = "switchable")]
     pub augment: Option<ImageAugment>,
+    /// Random changes of the spectrograms of training sounds; `false` for none.
+    #[serde(with = "switchable")]
+    pub augment_sound: Option<SpecAugment>,
+    /// Random changes of training series; `false` for none.
+    #[serde(with = "switchable")]
+    pub augment_series: Option<SeriesAugment>,
     /// Whether evaluation averages over every picture and its mirror image; default: where `augment` flips.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flip_average: Option<bool>,
@@ -131,6 +137,8 @@ impl Default for TrainerConfig {
             evaluate_every_epochs: None,
             precision: PrecisionConfig::F32,
             augment: Some(ImageAugment::default()),
+            augment_sound: Some(SpecAugment::default()),
+            augment_series: Some(SeriesAugment::default()),
             flip_average: None,
             checkpoint_every_secs: 60.0,
             stop_after_epochs: None,
@@ -244,7 +252,11 @@ impl TrainerConfig {
         LoaderConfig {
             batch_size: self.batch_size,
             shuffle: true,
-            augment: self.augment,
+            augment: Some(Augment {
+                image: self.augment,
+                sound: self.augment_sound,
+                series: self.augment_series,
+            }),
             seed,
             threads,
             drop_last_below: (self.batch_size / 8).max(1),
@@ -384,6 +396,7 @@ mod tests {
     fn the_written_text_reads_back() {
         let mut config = TrainerConfig {
             augment: None,
+            augment_sound: None,
             clip_norm: Some(1.0),
             ..Default::default()
         };

@@ -188,6 +188,14 @@ pub fn clip_header(source: ClipSource<'_>) -> Result<ClipHeader, ClipError> {
     }
 }
 
+/// Name of the format of a file that starts with these bytes, if it is a video; pictures and bare sound are none.
+pub(crate) fn known_format(start: &[u8]) -> Option<&'static str> {
+    let container = container::of_bytes(start).ok()?;
+    let is_sound = start.get(8..12) == Some(b"M4A ") || container == Container::Ogg;
+    let is_picture = container.is_native() && container != Container::Avi;
+    (!is_sound && !is_picture).then(|| container.name())
+}
+
 enum Opened<'a> {
     Folder(PathBuf),
     /// A format that is decoded here, and its bytes.

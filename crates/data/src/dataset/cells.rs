@@ -4,12 +4,16 @@ use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use schema::{Cell, Modality};
 
-use super::{CellFault, Dataset, Pictures, Values};
-use crate::{CellRef, is_missing_word, number_name, parse_date, parse_number};
+use super::{CellFault, Dataset, MediaColumn, Values};
+use crate::{CellRef, Form, is_missing_word, number_name, parse_date, parse_number};
 
 impl Dataset {
-    /// Reads a column, pictures apart: those come later, in parallel.
-    pub(super) fn read_column(&self, col: usize) -> (Values, Vec<(usize, CellFault)>) {
+    /// Reads a column, media apart: those come later, in parallel.
+    pub(super) fn read_column(
+        &self,
+        col: usize,
+        forms: &[Form],
+    ) -> (Values, Vec<(usize, CellFault)>) {
         if self.table_cols[col].is_none() {
             return (Values::Absent, Vec::new());
         }
@@ -41,7 +45,7 @@ impl Dataset {
                     names: interner.names,
                 }
             }
-            Modality::Image => Values::Image(Pictures::none(self.num_rows())),
+            modality => Values::Media(MediaColumn::unread(self.num_rows(), modality, forms)),
         };
         (values, faults)
     }

@@ -1,4 +1,4 @@
-//! A table with its input columns decoded: every cell read once, bad records found, pictures kept within a bound.
+//! A table with its input columns decoded: every cell read once, bad records found, media kept within a bound.
 
 use std::{
     borrow::Cow,
@@ -7,13 +7,13 @@ use std::{
     sync::Arc,
 };
 
-use schema::{Column, Modality, OnBad, Picture, Value};
+use schema::{Column, OnBad, Picture, Series, SpectrogramForm};
 
-use self::{cells::text_of, pictures::Pictures};
-use crate::{CellRef, DataError, Table, decode_picture, picture::resize_picture};
+use self::{cells::text_of, media::MediaColumn};
+use crate::{CellRef, DataError, Form, Item, Table, media::pictures, sound::Spectrogram};
 
 mod cells;
-mod pictures;
+mod media;
 #[cfg(test)]
 mod tests;
 
@@ -35,11 +35,11 @@ pub struct BadRecord {
 /// How a data set is opened.
 #[derive(Debug, Clone)]
 pub struct DatasetOptions {
-    /// Every square size, in pixels, in which pictures will be asked for.
-    pub image_sizes: Vec<usize>,
+    /// Every form in which media will be asked for.
+    pub forms: Vec<Form>,
     /// What to do with a record that cannot be read.
     pub on_bad: OnBad,
-    /// Most memory for decoded pictures, in bytes; further ones are decoded again when asked for.
+    /// Most memory for decoded media, in bytes; further ones are decoded again when asked for.
     pub cache_bytes: usize,
     /// Threads that decode; 0 for all cores. The result does not depend on it.
     pub threads: usize,
@@ -50,7 +50,7 @@ pub struct DatasetOptions {
 impl Default for DatasetOptions {
     fn default() -> Self {
         Self {
-            image_sizes: Vec::new(),
+            forms: Vec::new(),
             on_bad: OnBad::Skip,
             cache_bytes: 1 << 30,
             threads: 0,
@@ -75,7 +75,7 @@ enum Values {
     },
     /// `i64::MIN` is missing.
     Date(Vec<i64>),
-    Image(Pictures),
+    Media(MediaColumn),
     /// The table lacks the column.
     Absent,
 }
@@ -86,7 +86,6 @@ pub struct Dataset {
     columns: Vec<Column>,
     table_cols: Vec<Option<usize>>,
     values: Vec<Arc<Values>>,
-    image_sizes: Vec<usize>,
     good_rows: Vec<usize>,
     bad: Vec<BadRecord>,
 }
@@ -111,7 +110,7 @@ impl Dataset {
         Self::open_with_progress(table, inputs, options, &|_, _| {})
     }
 
-    /// Like [`Dataset::open`], telling how far the pictures are.
+    /// Like [`Dataset::open`], telling how far the media are.
     ///
     /// # Errors
     /// As [`Dataset::open`].
@@ -121,14 +120,6 @@ impl Dataset {
         options: &DatasetOptions,
         progress: Progress<'_>,
     ) -> Result<Self, DataError> {
-        let mut image_sizes: Vec<usize> = options
-            .image_sizes
-            .iter()
-            .copied()
-            .filter(|size| *size > 0)
-            .collect();
-        image_sizes.sort_unstable();
-        image_sizes.dedup();
         let mut table_cols = Vec::with_capacity(inputs.len());
         for column in inputs {
             table_cols.push(if options.absent_columns {
@@ -142,19 +133,18 @@ impl Dataset {
             columns: inputs.to_vec(),
             table_cols,
             values: Vec::new(),
-            image_sizes,
             good_rows: Vec::new(),
             bad: Vec::new(),
         };
         let mut faults = Faults::new();
         for col in 0..inputs.len() {
-            let (values, found) = dataset.read_column(col);
+            let (values, found) = dataset.read_column(col, &options.forms);
             dataset.values.push(Arc::new(values));
             for (row, fault) in found {
                 faults.entry(row).or_insert((col, fault));
             }
         }
-        dataset.read_pictures(options, progress, &mut faults)?;
+        dataset.read_media(options, progress, &mut faults)?;
         dataset.table.check()?;
         dataset.list_bad(faults);
         match dataset.bad.first() {
@@ -192,7 +182,6 @@ impl Dataset {
                 .map(|(column, col)| col.filter(|_| !is_hidden(column)))
                 .collect(),
             values: values.collect(),
-            image_sizes: self.image_sizes.clone(),
             good_rows: self.good_rows.clone(),
             bad: self.bad.clone(),
         }
@@ -244,7 +233,7 @@ impl Dataset {
             Some(Values::Number(numbers)) => numbers.get(row).is_some_and(|n| !n.is_nan()),
             Some(Values::Category { codes, .. }) => codes.get(row).is_some_and(|c| *c != u32::MAX),
             Some(Values::Date(dates)) => dates.get(row).is_some_and(|d| *d != i64::MIN),
-            Some(Values::Image(pictures)) => pictures.hashes.get(row).is_some_and(Option::is_some),
+            Some(Values::Media(media)) => media.hashes.get(row).is_some_and(Option::is_some),
             Some(Values::Absent) | None => false,
         }
     }
@@ -288,43 +277,78 @@ impl Dataset {
         }
     }
 
-    /// The picture of an image cell scaled to a square of `size_px` pixels: from the cache, or decoded again.
-    pub fn image(&self, col: usize, row: usize, size_px: usize) -> Option<Arc<Picture>> {
-        let Some(Values::Image(pictures)) = self.values.get(col).map(Arc::as_ref) else {
+    /// A media cell in a form: from the cache, or decoded again.
+    pub fn item(&self, col: usize, row: usize, form: Form) -> Option<Item> {
+        let Some(Values::Media(media)) = self.values.get(col).map(Arc::as_ref) else {
             return None;
         };
-        (*pictures.hashes.get(row)?)?;
-        if let (Some(cached), Ok(at)) = (
-            &pictures.cached[row],
-            self.image_sizes.binary_search(&size_px),
+        (*media.hashes.get(row)?)?;
+        if let (Some(cached), Some(at)) = (
+            &media.cached[row],
+            media.forms.iter().position(|held| *held == form),
         ) {
-            return Some(Arc::clone(&cached[at]));
+            return cached.get(at).cloned();
         }
-        let bytes = self.picture_bytes(col, row).ok()??;
-        let picture = decode_picture(&bytes).ok()?;
-        resize_picture(&picture, size_px).ok().map(Arc::new)
+        self.read_cell(col, row, &[form]).ok()?.1.pop()
+    }
+
+    /// The picture of an image cell scaled to a square of `size_px` pixels.
+    pub fn image(&self, col: usize, row: usize, size_px: usize) -> Option<Arc<Picture>> {
+        match self.item(col, row, Form::Picture { size_px })? {
+            Item::Picture(picture) => Some(picture),
+            _ => None,
+        }
+    }
+
+    /// The spectrogram of an audio cell.
+    pub fn spectrogram(
+        &self,
+        col: usize,
+        row: usize,
+        form: SpectrogramForm,
+    ) -> Option<Arc<Spectrogram>> {
+        match self.item(col, row, Form::Spectrogram(form))? {
+            Item::Spectrogram(spectrogram) => Some(spectrogram),
+            _ => None,
+        }
+    }
+
+    /// The series of a cell brought to `len` moments, gaps filled.
+    pub fn series(&self, col: usize, row: usize, len: usize) -> Option<Arc<Series>> {
+        match self.item(col, row, Form::Series { len })? {
+            Item::Series(series) => Some(series),
+            _ => None,
+        }
+    }
+
+    /// Evenly spread frames of a video cell, or slices of a volume cell, as squares.
+    pub fn frames(
+        &self,
+        col: usize,
+        row: usize,
+        num_frames: usize,
+        size_px: usize,
+    ) -> Option<Arc<[Picture]>> {
+        let form = Form::Frames {
+            num_frames,
+            size_px,
+        };
+        match self.item(col, row, form)? {
+            Item::Frames(frames) => Some(frames),
+            _ => None,
+        }
     }
 
     /// The picture of an image cell in its own size, decoded anew.
     pub fn image_full(&self, col: usize, row: usize) -> Option<Picture> {
-        decode_picture(&self.picture_bytes(col, row).ok()??).ok()
+        let source = self.source(col, row);
+        pictures::decode(&source.bytes().ok()?).ok()
     }
 
-    /// What a cell says, whatever its modality; pictures in `size_px`.
-    pub fn value(&self, col: usize, row: usize, size_px: usize) -> Option<Value> {
-        match self.columns.get(col)?.modality {
-            Modality::Text => self.text(col, row).map(Value::Text),
-            Modality::Image => self.image(col, row, size_px).map(Value::Image),
-            Modality::Number => self.number(col, row).map(Value::Number),
-            Modality::Category => self.category(col, row).map(Value::Category),
-            Modality::Date => self.date(col, row).map(Value::Date),
-        }
-    }
-
-    /// A number that is equal for pictures of identical bytes; for grouping, never stored.
-    pub fn image_hash(&self, col: usize, row: usize) -> Option<u64> {
+    /// A number that is equal for media of identical content; for grouping, never stored.
+    pub fn media_hash(&self, col: usize, row: usize) -> Option<u64> {
         match self.values.get(col).map(Arc::as_ref) {
-            Some(Values::Image(pictures)) => *pictures.hashes.get(row)?,
+            Some(Values::Media(media)) => *media.hashes.get(row)?,
             _ => None,
         }
     }

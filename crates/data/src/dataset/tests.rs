@@ -1,6 +1,6 @@
 use std::{fs, path::Path, sync::Mutex};
 
-use schema::{Cell, Record};
+use schema::{Cell, Modality, Record};
 
 use super::*;
 use crate::fixture::{column, dataset, encode, input, picture, plain_png};
@@ -40,7 +40,7 @@ fn open_broken(folder: &Path, options: &DatasetOptions) -> Result<Dataset, DataE
 fn broken_pictures_are_listed_with_reason_and_line_and_the_rest_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let options = DatasetOptions {
-        image_sizes: vec![8],
+        forms: vec![Form::Picture { size_px: 8 }],
         ..DatasetOptions::default()
     };
     let dataset = open_broken(folder.path(), &options).unwrap();
@@ -92,7 +92,7 @@ fn pictures_are_the_same_for_any_number_of_threads_and_any_cache() {
             .map(|cell| Record::new().with("x", cell.clone()))
             .collect();
         let options = DatasetOptions {
-            image_sizes: vec![4, 6],
+            forms: vec![Form::Picture { size_px: 4 }, Form::Picture { size_px: 6 }],
             threads,
             cache_bytes,
             ..Default::default()
@@ -107,7 +107,7 @@ fn pictures_are_the_same_for_any_number_of_threads_and_any_cache() {
             for size in [4, 5, 6] {
                 assert_eq!(first.image(0, row, size), other.image(0, row, size));
             }
-            assert_eq!(first.image_hash(0, row), other.image_hash(0, row));
+            assert_eq!(first.media_hash(0, row), other.media_hash(0, row));
         }
     }
 }
@@ -119,12 +119,12 @@ fn the_cache_stays_within_its_bytes() {
         .collect();
     // 4 x 4 x 3 = 48 bytes a picture: two fit in 100.
     let options = DatasetOptions {
-        image_sizes: vec![4],
+        forms: vec![Form::Picture { size_px: 4 }],
         cache_bytes: 100,
         ..Default::default()
     };
     let dataset = dataset(records, &[input("x", Modality::Image)], &options);
-    let Values::Image(pictures) = &*dataset.values[0] else {
+    let Values::Media(pictures) = &*dataset.values[0] else {
         unreachable!()
     };
     assert_eq!(

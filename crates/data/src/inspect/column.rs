@@ -3,7 +3,7 @@
 use schema::{Column, Modality, Role};
 
 use super::{ColumnInfo, Warning, media::Media, profile::Profile, profile::shown};
-use crate::Table;
+use crate::{Table, media::medium};
 
 /// Share of the cells that must be of a kind; the rest count as bad cells.
 const MOST: f64 = 0.95;
@@ -57,18 +57,21 @@ fn kind(name: &str, profile: &Profile, media: &Media) -> (Modality, String) {
     if present == 0 {
         return (Modality::Text, "no value".to_owned());
     }
-    if media.mostly(media.num_pictures, 0.5) {
+    if let Some(medium) = media.modality() {
         let formats = media.formats.join(", ");
         let bytes = profile.mostly(profile.num_bytes, 0.5);
-        let what = if bytes {
-            "bytes of pictures"
-        } else {
-            "paths of pictures"
-        };
-        return (Modality::Image, format!("{what} ({formats})"));
+        let what = if bytes { "bytes" } else { "paths" };
+        let why = format!("{what} of {} ({formats})", medium.plural());
+        return (medium.modality(), why);
     }
-    if media.mostly(media.num_picture_endings, MOST) && says_picture(name) {
-        return (Modality::Image, "paths that end like pictures".to_owned());
+    if let Some(medium) = media.modality_by_endings(MOST)
+        && says(name, medium.name_words())
+    {
+        let why = format!("paths that end like {}", medium.plural());
+        return (medium.modality(), why);
+    }
+    if profile.mostly(profile.num_series, MOST) {
+        return (Modality::Series, "lists of numbers".to_owned());
     }
     if profile.mostly(profile.num_numbers, MOST) {
         let whole = profile.num_whole == profile.num_numbers;
@@ -93,11 +96,10 @@ fn kind(name: &str, profile: &Profile, media: &Media) -> (Modality, String) {
     )
 }
 
-fn says_picture(name: &str) -> bool {
+/// Whether a name holds one of some words.
+fn says(name: &str, words: &[&str]) -> bool {
     let name = name.to_lowercase();
-    ["image", "img", "photo", "picture", "pic", "thumbnail"]
-        .iter()
-        .any(|word| name.contains(word))
+    words.iter().any(|word| name.contains(word))
 }
 
 /// Why a column is left out by default, if it is: role, warning code, words.
@@ -111,7 +113,7 @@ fn left_out(
     if profile.num_present == 0 {
         return ignored("all_missing", "no record has a value; left out".to_owned());
     }
-    if modality == Modality::Image {
+    if modality.is_media() {
         return None;
     }
     if media.mostly(media.num_other_files, 0.5) {
@@ -228,15 +230,16 @@ fn broken(
 ) -> Option<Warning> {
     let name = &table.columns()[col];
     match modality {
-        Modality::Image if media.num_broken() > 0 => {
+        _ if modality.is_media() && media.num_broken(modality) > 0 => {
             let first = media
                 .first_missing
                 .as_ref()
                 .or(media.first_other.as_ref())?;
             let text = format!(
-                "{} of {} cells looked at have no picture behind them, such as \"{first}\"",
-                media.num_broken(),
-                media.num_looked_at
+                "{} of {} cells looked at have no {} behind them, such as \"{first}\"",
+                media.num_broken(modality),
+                media.num_looked_at,
+                medium(modality).map_or("file", |medium| medium.singular())
             );
             Some(Warning::new("broken_media", name, text))
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use schema::{Modality, Role, Task};
+use schema::{Role, Task};
 
 use super::{Inspection, Warning, profile::cell_key};
 use crate::{CellRef, Table, parse_number};
@@ -24,7 +24,7 @@ pub(super) fn leave_out(
     let Some(task) = inspection.task else { return };
     for (col, name) in table.columns().iter().enumerate() {
         let column = &inspection.columns[col].column;
-        if column.role != Role::Input || column.modality == Modality::Image {
+        if column.role != Role::Input || column.modality.is_media() {
             continue;
         }
         let found = if task == Task::Regression {

@@ -2,9 +2,20 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
+use schema::Cell;
+
 use crate::{
     CellRef, Table, dataset::content_hash, is_missing_word, number_name, parse_date, parse_number,
 };
+
+/// Whether a part of a list is a number, or a list of such.
+fn is_numeric(cell: &Cell) -> bool {
+    match cell {
+        Cell::Number(_) | Cell::Missing => true,
+        Cell::List(list) => list.iter().all(is_numeric),
+        Cell::Text(_) | Cell::Bytes(_) => false,
+    }
+}
 
 /// Counts over the cells of a column.
 pub(super) struct Profile {
@@ -13,6 +24,8 @@ pub(super) struct Profile {
     pub(super) num_present: usize,
     pub(super) num_bytes: usize,
     pub(super) num_lists: usize,
+    /// Lists of at least two numbers, or texts of such.
+    pub(super) num_series: usize,
     /// Cells that are finite numbers.
     pub(super) num_numbers: usize,
     /// Numbers without a fraction.
@@ -40,6 +53,7 @@ impl Profile {
             num_present: 0,
             num_bytes: 0,
             num_lists: 0,
+            num_series: 0,
             num_numbers: 0,
             num_whole: 0,
             num_dates: 0,
@@ -59,7 +73,11 @@ impl Profile {
             profile.distinct.entry(key).or_insert((0, row)).0 += 1;
             match cell {
                 CellRef::Bytes(_) => profile.num_bytes += 1,
-                CellRef::List(_) => profile.num_lists += 1,
+                CellRef::List(list) => {
+                    profile.num_lists += 1;
+                    profile.num_series +=
+                        usize::from(list.len() >= 2 && list.iter().all(is_numeric));
+                }
                 CellRef::Number(number) => profile.count_number(number, &mut last),
                 CellRef::Text(text) => profile.count_text(text.trim(), row, &mut last),
                 CellRef::Missing => {}

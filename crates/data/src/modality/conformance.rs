@@ -1,11 +1,15 @@
 //! What every preparation must keep, over every one of them.
 
-use schema::{Cell, InputBatch, Modality, Payload, Preparation, Record, Tokenizer};
+use schema::{
+    Cell, InputBatch, Modality, Payload, Preparation, Record, SeriesScale, SpectrogramForm,
+    Tokenizer,
+};
 
-use super::{Augmentation, Fitted};
+use super::{Augment, Augmentation, Fitted};
 use crate::{
-    DataError, Dataset, DatasetOptions, ImageAugment,
-    fixture::{dataset, input, plain_png},
+    DataError, Dataset, DatasetOptions, Form, ImageAugment, SeriesAugment,
+    fixture::{dataset, input, plain_png, wav},
+    sound::augment::SpecAugment,
 };
 
 /// Number of training rows; the rows after them hold what training never saw.
@@ -14,6 +18,17 @@ const NUM_FIT: usize = 6;
 const EMPTY_ROW: usize = 6;
 /// A row of values far from the training ones.
 const STRANGE_ROW: usize = 7;
+
+const SOUND: SpectrogramForm = SpectrogramForm {
+    rate_hz: 4000,
+    len_ms: 100,
+    hop_ms: 10,
+    num_mels: 8,
+};
+
+fn series(scale: SeriesScale) -> Preparation {
+    Preparation::Series { len: 12, scale }
+}
 
 fn preparations() -> Vec<(Modality, Preparation)> {
     vec![
@@ -53,6 +68,10 @@ fn preparations() -> Vec<(Modality, Preparation)> {
                 normalise: false,
             },
         ),
+        (Modality::Audio, Preparation::Spectrogram(SOUND)),
+        (Modality::Series, series(SeriesScale::Centred)),
+        (Modality::Series, series(SeriesScale::Own)),
+        (Modality::Series, series(SeriesScale::Train)),
         (Modality::Number, Preparation::Number { num_bins: 0 }),
         (Modality::Number, Preparation::Number { num_bins: 3 }),
         (Modality::Category, Preparation::Category { max_values: 3 }),
@@ -73,6 +92,9 @@ fn cell(modality: Modality, row: usize) -> Cell {
         return match modality {
             Modality::Text => "zzz \u{1f600} qqq ".repeat(50).into(),
             Modality::Image => plain_png(1, [255, 0, 255]).into(),
+            Modality::Audio => wav(11, |_| 1.0).into(),
+            Modality::Series => "[[1e30, -1e30], [3, nan]]".into(),
+            Modality::Video | Modality::Volume => Cell::Missing,
             Modality::Number => (-1e300).into(),
             Modality::Category => "never seen".into(),
             Modality::Date => "9999-12-31T23:59:59Z".into(),
@@ -81,6 +103,9 @@ fn cell(modality: Modality, row: usize) -> Cell {
     match modality {
         Modality::Text => texts[row].into(),
         Modality::Image => plain_png(6, [row as u8 * 40, 10, 200]).into(),
+        Modality::Audio => wav(700, |at| (at as f32 * (0.1 + row as f32)).sin() * 0.5).into(),
+        Modality::Series => format!("[[{row}, 2], [3, {row}], [-1, 5]]").into(),
+        Modality::Video | Modality::Volume => Cell::Missing,
         Modality::Number => (row as f64 * 1.5 - 2.0).into(),
         Modality::Category => ["red", "blue", "red", "green", "blue", "red"][row].into(),
         Modality::Date => format!("2024-0{}-1{row}T0{row}:30:00", row + 1).into(),
@@ -95,7 +120,11 @@ fn open(modality: Modality) -> Dataset {
         })
         .collect();
     let options = DatasetOptions {
-        image_sizes: vec![4],
+        forms: vec![
+            Form::Picture { size_px: 4 },
+            Form::Spectrogram(SOUND),
+            Form::Series { len: 12 },
+        ],
         ..DatasetOptions::default()
     };
     dataset(records, &[input("x", modality)], &options)
@@ -140,7 +169,11 @@ fn a_row_alone_equals_the_row_in_a_batch() {
         let dataset = open(modality);
         let fitted = fit(&preparation, &dataset);
         let augment = Augmentation {
-            image: ImageAugment::default(),
+            augment: Augment {
+                image: Some(ImageAugment::default()),
+                sound: Some(SpecAugment::default()),
+                series: Some(SeriesAugment::default()),
+            },
             seed: schema::Seed(3),
         };
         for augment in [None, Some(&augment)] {

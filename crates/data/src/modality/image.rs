@@ -1,6 +1,6 @@
 //! Pictures to pixels.
 
-use schema::{InputBatch, Payload};
+use schema::{InputBatch, Payload, Picture};
 
 use super::{Augmentation, presence};
 use crate::{Dataset, augment::augment_into};
@@ -35,34 +35,18 @@ impl FittedPixels {
         if !normalise {
             return plain;
         }
-        // Whole numbers: the sums do not depend on any order.
-        let (mut sums, mut squares, mut num) = ([0_u64; 3], [0_u64; 3], 0_u64);
+        let mut statistics = ChannelStatistics::default();
         let every = rows.len().div_ceil(MAX_FITTED).max(1);
         for row in rows.iter().step_by(every) {
-            let Some(picture) = dataset.image(col, *row, size_px) else {
-                continue;
-            };
-            for pixel in picture.rgb.chunks_exact(3) {
-                for channel in 0..3 {
-                    let value = u64::from(pixel[channel]);
-                    sums[channel] += value;
-                    squares[channel] += value * value;
-                }
+            if let Some(picture) = dataset.image(col, *row, size_px) {
+                statistics.add(&picture);
             }
-            num += (size_px * size_px) as u64;
         }
-        if num == 0 {
-            return plain;
-        }
-        let n = num as f64;
-        let mean = sums.map(|sum| sum as f64 / n);
-        let deviation =
-            [0, 1, 2].map(|c| (squares[c] as f64 / n - mean[c] * mean[c]).max(0.0).sqrt());
+        let (mean, deviation) = statistics.finish();
         Self {
             size_px,
-            mean: mean.map(|mean| (mean / 255.0) as f32),
-            // A flat channel would blow up; a hundredth of the range is the least that is believed.
-            deviation: deviation.map(|deviation| (deviation / 255.0).max(0.01) as f32),
+            mean,
+            deviation,
         }
     }
 
@@ -101,31 +85,86 @@ impl FittedPixels {
             // A file that was there when the data set was opened may be gone by now.
             *present = picture.is_some();
             let Some(picture) = picture else { continue };
-            match augment {
-                Some(augment) => {
-                    let mut rng = augment.seed.at(*row as u64).at(col as u64).rng();
-                    augment_into(&picture, &augment.image, &mut rng, out);
-                }
-                None => {
-                    for (at, pixel) in picture.rgb.chunks_exact(3).enumerate() {
-                        for channel in 0..3 {
-                            out[channel * plane + at] = f32::from(pixel[channel]) / 255.0;
-                        }
-                    }
-                }
-            }
-            for (channel, values) in out.chunks_exact_mut(plane).enumerate() {
-                let (mean, gain) = (self.mean[channel], 1.0 / self.deviation[channel]);
-                values
-                    .iter_mut()
-                    .for_each(|value| *value = (*value - mean) * gain);
-            }
+            pixels_into(
+                &picture,
+                augment.map(|augment| (augment, *row, col)),
+                (self.mean, self.deviation),
+                out,
+            );
         }
         let shape = vec![rows.len(), 3, self.size_px, self.size_px];
         InputBatch {
             present,
             payload: Payload::Floats { shape, data },
         }
+    }
+}
+
+/// Sums of the pixels of pictures by channel. Whole numbers: they do not depend on any order.
+#[derive(Debug, Default)]
+pub(super) struct ChannelStatistics {
+    sums: [u64; 3],
+    squares: [u64; 3],
+    num: u64,
+}
+
+impl ChannelStatistics {
+    pub(super) fn add(&mut self, picture: &Picture) {
+        for pixel in picture.rgb.chunks_exact(3) {
+            for (channel, value) in pixel.iter().enumerate() {
+                let value = u64::from(*value);
+                self.sums[channel] += value;
+                self.squares[channel] += value * value;
+            }
+        }
+        self.num += (picture.width * picture.height) as u64;
+    }
+
+    /// Mean and deviation by channel of values in [0, 1]; 0 and 1 if there was no picture.
+    pub(super) fn finish(&self) -> ([f32; 3], [f32; 3]) {
+        if self.num == 0 {
+            return ([0.0; 3], [1.0; 3]);
+        }
+        let n = self.num as f64;
+        let mean = self.sums.map(|sum| sum as f64 / n);
+        let deviation = [0, 1, 2].map(|c| {
+            (self.squares[c] as f64 / n - mean[c] * mean[c])
+                .max(0.0)
+                .sqrt()
+        });
+        (
+            mean.map(|mean| (mean / 255.0) as f32),
+            // A flat channel would blow up; a hundredth of the range is the least that is believed.
+            deviation.map(|deviation| (deviation / 255.0).max(0.01) as f32),
+        )
+    }
+}
+
+/// A picture as standardised planes `[3, H, W]`, changed if there is an augmentation for its row and column.
+pub(super) fn pixels_into(
+    picture: &Picture,
+    augment: Option<(&Augmentation, usize, usize)>,
+    (mean, deviation): ([f32; 3], [f32; 3]),
+    out: &mut [f32],
+) {
+    let plane = picture.width * picture.height;
+    let change =
+        augment.and_then(|(augment, row, col)| Some((augment.image?, augment.rng(row, col))));
+    match change {
+        Some((config, mut rng)) => augment_into(picture, &config, &mut rng, out),
+        None => {
+            for (at, pixel) in picture.rgb.chunks_exact(3).enumerate() {
+                for channel in 0..3 {
+                    out[channel * plane + at] = f32::from(pixel[channel]) / 255.0;
+                }
+            }
+        }
+    }
+    for (channel, values) in out.chunks_exact_mut(plane.max(1)).enumerate() {
+        let (mean, gain) = (mean[channel], 1.0 / deviation[channel]);
+        values
+            .iter_mut()
+            .for_each(|value| *value = (*value - mean) * gain);
     }
 }
 

@@ -1,32 +1,64 @@
 //! What is learned from a column's training rows, and how its cells become numbers; one file a preparation.
 
-use schema::{InputBatch, Preparation, Seed};
+use schema::{InputBatch, Preparation, Rng, Seed};
 
-use crate::{DataError, Dataset, ImageAugment};
+use crate::{
+    DataError, Dataset, Form, ImageAugment, series::SeriesAugment, sound::augment::SpecAugment,
+};
 
 mod category;
 #[cfg(test)]
 mod conformance;
 mod date;
+mod frames;
 mod image;
 mod number;
+mod series;
+mod spectrogram;
 mod text_ngrams;
 mod text_tokens;
 
 pub use category::FittedCategory;
 pub use date::{DATE_WIDTH, FittedDate};
+pub use frames::FittedFrames;
 pub use image::FittedPixels;
 pub use number::FittedNumber;
+pub use series::FittedSeries;
+pub use spectrogram::FittedSpectrogram;
 pub use text_ngrams::{FittedNgrams, SparseRows};
 pub use text_tokens::{FittedTokens, words};
 
-/// Random changes of pictures in one epoch of training.
+/// Which media are changed at random in training, and how much; `None` leaves a modality as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Augment {
+    /// Pictures, and the frames of a clip alike.
+    pub image: Option<ImageAugment>,
+    /// Spectrograms of sounds.
+    pub sound: Option<SpecAugment>,
+    /// Series.
+    pub series: Option<SeriesAugment>,
+}
+
+/// Random changes in one epoch of training.
 #[derive(Debug, Clone, Copy)]
 pub struct Augmentation {
     /// How much.
-    pub image: ImageAugment,
+    pub augment: Augment,
     /// Place of this epoch in the tree of random decisions; each row draws from its own place below.
     pub seed: Seed,
+}
+
+impl std::ops::Deref for Augmentation {
+    type Target = Augment;
+    fn deref(&self) -> &Augment {
+        &self.augment
+    }
+}
+
+impl Augmentation {
+    fn rng(&self, row: usize, col: usize) -> Rng {
+        self.seed.at(row as u64).at(col as u64).rng()
+    }
 }
 
 /// A column as fitted on the training split.
@@ -39,6 +71,12 @@ pub enum Fitted {
     Ngrams(FittedNgrams),
     /// Pixels.
     Pixels(FittedPixels),
+    /// Spectrograms.
+    Spectrogram(FittedSpectrogram),
+    /// Series.
+    Series(FittedSeries),
+    /// Frames of videos or slices of volumes.
+    Frames(FittedFrames),
     /// A standardised number.
     Number(FittedNumber),
     /// A code.
@@ -83,6 +121,23 @@ impl Fitted {
             Preparation::Pixels { size_px, normalise } => {
                 Self::Pixels(FittedPixels::fit(dataset, col, rows, *size_px, *normalise))
             }
+            Preparation::Spectrogram(form) => {
+                Self::Spectrogram(FittedSpectrogram::fit(dataset, col, rows, *form))
+            }
+            Preparation::Series { len, scale } => {
+                Self::Series(FittedSeries::fit(dataset, col, rows, (*len, *scale)))
+            }
+            Preparation::Frames {
+                num_frames,
+                size_px,
+                normalise,
+            } => Self::Frames(FittedFrames::fit(
+                dataset,
+                col,
+                rows,
+                (*num_frames, *size_px),
+                *normalise,
+            )),
             Preparation::Number { num_bins } => {
                 Self::Number(FittedNumber::fit(dataset, col, rows, *num_bins))
             }
@@ -105,6 +160,9 @@ impl Fitted {
             Self::Tokens(fitted) => fitted.collate(dataset, col, rows),
             Self::Ngrams(fitted) => fitted.collate(dataset, col, rows),
             Self::Pixels(fitted) => fitted.collate(dataset, col, rows, augment),
+            Self::Spectrogram(fitted) => fitted.collate(dataset, col, rows, augment),
+            Self::Series(fitted) => fitted.collate(dataset, col, rows, augment),
+            Self::Frames(fitted) => fitted.collate(dataset, col, rows, augment),
             Self::Number(fitted) => fitted.collate(dataset, col, rows),
             Self::Category(fitted) => fitted.collate(dataset, col, rows),
             Self::Date(fitted) => fitted.collate(dataset, col, rows),
@@ -117,7 +175,12 @@ impl Fitted {
             Self::Tokens(fitted) => fitted.vocab_size(),
             Self::Ngrams(fitted) => fitted.num_features(),
             Self::Category(fitted) => fitted.num_values(),
-            Self::Pixels(_) | Self::Number(_) | Self::Date(_) => 0,
+            Self::Pixels(_)
+            | Self::Spectrogram(_)
+            | Self::Series(_)
+            | Self::Frames(_)
+            | Self::Number(_)
+            | Self::Date(_) => 0,
         }
     }
 
@@ -129,16 +192,11 @@ impl Fitted {
             Self::Ngrams(_) => 0,
             Self::Category(_) => 1,
             Self::Pixels(fitted) => 3 * fitted.size_px() * fitted.size_px(),
+            Self::Spectrogram(fitted) => fitted.form().num_frames() * fitted.form().num_mels,
+            Self::Series(fitted) => fitted.num_channels() * fitted.len(),
+            Self::Frames(fitted) => 3 * fitted.size_px() * fitted.size_px() * fitted.num_frames(),
             Self::Number(fitted) => fitted.width(),
             Self::Date(_) => DATE_WIDTH,
-        }
-    }
-
-    /// Side of the pictures in pixels; 0 for other forms.
-    pub fn size_px(&self) -> usize {
-        match self {
-            Self::Pixels(fitted) => fitted.size_px(),
-            _ => 0,
         }
     }
 }
@@ -148,14 +206,14 @@ fn check_modality(
     dataset: &Dataset,
     col: usize,
 ) -> Result<(), DataError> {
-    use schema::Modality::{Category, Date, Image, Number, Text};
-    let (wanted, name) = match preparation {
-        Preparation::Tokens { .. } => (Text, "tokens"),
-        Preparation::Ngrams { .. } => (Text, "ngrams"),
-        Preparation::Pixels { .. } => (Image, "pixels"),
-        Preparation::Number { .. } => (Number, "number"),
-        Preparation::Category { .. } => (Category, "category"),
-        Preparation::Date => (Date, "date"),
+    use schema::Modality::{Category, Date, Number, Text};
+    let name = preparation.name();
+    let reads = |modality| match (Form::of(preparation), preparation) {
+        (Some(form), _) => form.fits(modality),
+        (None, Preparation::Tokens { .. } | Preparation::Ngrams { .. }) => modality == Text,
+        (None, Preparation::Number { .. }) => modality == Number,
+        (None, Preparation::Category { .. }) => modality == Category,
+        (None, _) => modality == Date,
     };
     let Some(column) = dataset.columns().get(col) else {
         return Err(DataError::NoColumn {
@@ -167,7 +225,7 @@ fn check_modality(
                 .collect(),
         });
     };
-    if column.modality == wanted {
+    if reads(column.modality) {
         return Ok(());
     }
     Err(DataError::WrongPreparation {

@@ -107,6 +107,17 @@ pub fn decode_series(
     }
 }
 
+/// Name of the format of a file of measurements, by its first bytes; text is not told from other text.
+pub(crate) fn known_format(start: &[u8]) -> Option<&'static str> {
+    if start.starts_with(npy::MAGIC) {
+        Some("npy")
+    } else if edf::looks_like(start) {
+        Some("edf")
+    } else {
+        None
+    }
+}
+
 /// Checks a size before anything of that size is taken; gives moments times channels.
 fn checked_size(
     moments: usize,

@@ -82,7 +82,7 @@ pub fn sound_header(bytes: &[u8]) -> Result<SoundHeader, SoundError> {
 }
 
 /// Format of a sound that can be read here, by its first bytes behind ID3v2 tags.
-fn known_format(bytes: &[u8]) -> Option<SoundFormat> {
+pub fn sound_format(bytes: &[u8]) -> Option<SoundFormat> {
     let at = |from: usize, to: usize| bytes.get(from..to).unwrap_or_default();
     match at(0, 4) {
         b"RIFF" if at(8, 12) == b"WAVE" => return Some(SoundFormat::Wav),
@@ -118,7 +118,7 @@ impl<'a> Opened<'a> {
     /// Opens the container and picks its first sound track.
     pub(super) fn new(bytes: &'a [u8]) -> Result<Self, SoundError> {
         let bytes = behind_tags(bytes)?;
-        let format = known_format(bytes).ok_or_else(|| {
+        let format = sound_format(bytes).ok_or_else(|| {
             fault(
                 "not_a_sound",
                 format!("not a sound: {}", first_bytes(bytes)),

@@ -21,7 +21,7 @@ mod fixture;
 mod hostile;
 
 pub use decode::{SoundLimits, decode_sound};
-pub use format::{SoundFormat, SoundHeader, sound_header};
+pub use format::{SoundFormat, SoundHeader, sound_format, sound_header};
 pub use length::{Keep, fit_length, kept_start};
 pub use log_mel::{LogMel, Spectrogram};
 pub use mel_config::{FrameEdge, LogKind, LogMelConfig, MelNorm, MelScale, TotalLength, Window};

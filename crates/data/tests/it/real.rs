@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Instant};
 
 use data::{
-    Dataset, DatasetOptions, Fitted, ImageAugment, Loader, LoaderConfig, LoaderTarget, Table,
-    fit_target, inspect, split, truth,
+    Augment, Dataset, DatasetOptions, Fitted, Form, ImageAugment, Loader, LoaderConfig,
+    LoaderTarget, Table, fit_target, inspect, split, truth,
 };
 use schema::{Modality, Preparation, Role, Seed, Task};
 
@@ -171,7 +171,7 @@ fn emoji_is_decoded_and_split_with_both_drawings_on_one_side() {
         .inputs_named(&["image", "keywords"])
         .unwrap();
     let options = DatasetOptions {
-        image_sizes: vec![64],
+        forms: vec![Form::Picture { size_px: 64 }],
         ..DatasetOptions::default()
     };
     let dataset = Dataset::open(Arc::clone(&table), &inputs, &options).unwrap();
@@ -208,7 +208,10 @@ fn fashion_products_is_decoded() {
     for (threads, image_sizes) in [(1, vec![64, 96]), (2, vec![64, 96]), (2, vec![64])] {
         let now = Instant::now();
         let options = DatasetOptions {
-            image_sizes: image_sizes.clone(),
+            forms: image_sizes
+                .iter()
+                .map(|size| Form::Picture { size_px: *size })
+                .collect(),
             threads,
             ..Default::default()
         };
@@ -233,7 +236,7 @@ fn fashion_products_goes_through_a_loader() {
         .inputs_named(&["image", "title_masked"])
         .unwrap();
     let options = DatasetOptions {
-        image_sizes: vec![64],
+        forms: vec![Form::Picture { size_px: 64 }],
         ..Default::default()
     };
     let dataset = Arc::new(Dataset::open(Arc::clone(&table), &inputs, &options).unwrap());
@@ -262,7 +265,10 @@ fn fashion_products_goes_through_a_loader() {
         let config = LoaderConfig {
             shuffle: true,
             threads,
-            augment,
+            augment: augment.map(|image| Augment {
+                image: Some(image),
+                ..Augment::default()
+            }),
             ..LoaderConfig::default()
         };
         let loader = Loader::new(

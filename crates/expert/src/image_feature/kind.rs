@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use data::Dataset;
+use data::{Dataset, Form};
 use schema::{
     Column, ExpertConfig, FittedTarget, Modality, Pack, PackTensor, Picture, Problem, Seed,
     Settings, Task,
@@ -108,9 +108,10 @@ impl Kind for ImageFeatureKind {
         1.0 + 0.002 * num_rows as f64
     }
 
-    fn image_sizes(&self, config: &ExpertConfig) -> Result<Vec<usize>, ExpertError> {
+    fn forms(&self, config: &ExpertConfig, _columns: &[Column]) -> Result<Vec<Form>, ExpertError> {
         let own = read_settings(config)?;
-        Ok(vec![own.size_px, own.outline_px])
+        let sizes = [own.size_px, own.outline_px];
+        Ok(sizes.map(|size_px| Form::Picture { size_px }).to_vec())
     }
 
     fn fit(

@@ -47,6 +47,33 @@ const ENCODER_CASES: &[(&str, &str)] = &[
         "size_px = 16\npatch_px = 8\nembed_dim = 16\nnum_blocks = 1\ndropout_rate = 0\n\
          block = { num_heads = 2, feed_forward_dim = 16, dropout_rate = 0 }",
     ),
+    (
+        "audio_conv",
+        "len_ms = 170\nnum_mels = 12\nwidths = [6, 8]\nnum_time_bins = 2\nembed_dim = 16\ndropout_rate = 0",
+    ),
+    (
+        "audio_patch",
+        "len_ms = 170\nnum_mels = 16\npatch = 8\nembed_dim = 16\nnum_blocks = 1\ndropout_rate = 0\n\
+         block = { num_heads = 2, feed_forward_dim = 16, dropout_rate = 0 }",
+    ),
+    (
+        "video_frames",
+        "num_frames = 3\nsize_px = 16\nwidths = [4, 8]\nembed_dim = 16\nnum_blocks = 1\ndropout_rate = 0\n\
+         block = { num_heads = 2, feed_forward_dim = 16, dropout_rate = 0 }",
+    ),
+    (
+        "video_conv",
+        "num_frames = 5\nsize_px = 9\nwidths = [6, 12]",
+    ),
+    (
+        "series_conv",
+        "len = 33\nkernels = [3, 7]\nnum_filters = 8\nnum_layers = 3\nnum_halvings = 1",
+    ),
+    (
+        "series_patch",
+        "len = 32\npatch = 8\nembed_dim = 16\nnum_blocks = 1\ndropout_rate = 0\n\
+         block = { num_heads = 2, feed_forward_dim = 16, dropout_rate = 0 }",
+    ),
     ("number", "hidden_dims = [32]\ndropout_rate = 0"),
     (
         "number",
@@ -92,6 +119,10 @@ fn fitted(column: &str, name: &str, settings: &Settings) -> InputInfo {
         },
         Preparation::Ngrams { .. } => InputWidth::Ngrams { num_buckets: 40 },
         Preparation::Category { .. } => InputWidth::Codes { num_values: 9 },
+        Preparation::Series { len, .. } => InputWidth::Series {
+            num_channels: 2,
+            len,
+        },
         other => InputWidth::most(&other),
     };
     InputInfo::new(column, row.modalities[0], width)
@@ -106,6 +137,15 @@ fn sample(info: &InputInfo, count: usize, scale: f32) -> InputBatch {
     };
     let payload = match info.width {
         InputWidth::Pixels { size_px } => floats(&[count, 3, size_px, size_px]),
+        InputWidth::Spectrogram {
+            num_frames,
+            num_mels,
+        } => floats(&[count, num_frames, num_mels]),
+        InputWidth::Series { num_channels, len } => floats(&[count, num_channels, len]),
+        InputWidth::Frames {
+            num_frames,
+            size_px,
+        } => floats(&[count, num_frames, 3, size_px, size_px]),
         InputWidth::Floats { width } => floats(&[count, width]),
         InputWidth::Tokens { .. } => tokens(count, &mut rng),
         InputWidth::Ngrams { num_buckets } => bags(count, num_buckets, scale, &mut rng),

@@ -169,6 +169,17 @@ impl ImageConv {
     }
 }
 
+impl ImageConv {
+    /// From pixels `[B, 3, H, W]` to `[B, D]`.
+    pub(super) fn encode(&self, tape: &mut Tape<'_>, x: &Var) -> Result<Var, NnError> {
+        let mut x = self.stem.forward(tape, x, None)?;
+        for block in &self.blocks {
+            x = block.forward(tape, &x)?;
+        }
+        Ok(tape.global_avg_pool(&x)?)
+    }
+}
+
 /// Height and width of a column that was fitted as pixels.
 pub(super) fn pixels(info: &InputInfo) -> Result<usize, NnError> {
     match info.width {
@@ -192,10 +203,6 @@ impl Encoder for ImageConv {
     fn forward(&self, tape: &mut Tape<'_>, input: &InputBatch) -> Result<Var, NnError> {
         let shape = [3, self.size_px, self.size_px];
         let x = floats(tape, input, &self.info, &shape)?;
-        let mut x = self.stem.forward(tape, &x, None)?;
-        for block in &self.blocks {
-            x = block.forward(tape, &x)?;
-        }
-        Ok(tape.global_avg_pool(&x)?)
+        self.encode(tape, &x)
     }
 }

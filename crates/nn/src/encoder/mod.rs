@@ -3,6 +3,8 @@
 //! An encoder is one file: settings, what it wants the data room to do, build, forward. It sees present records
 //! only; the network puts the learned empty embedding in the place of the others.
 
+mod audio_conv;
+mod audio_patch;
 mod category;
 mod date;
 mod image_conv;
@@ -10,14 +12,20 @@ mod image_patch;
 mod image_plain;
 mod number;
 mod registry;
+mod series_conv;
+mod series_patch;
 mod text_ngram;
 mod text_transformer;
+mod video_conv;
+mod video_frames;
 
 use engine::{Tape, Var};
 use schema::{InputBatch, Modality, Preparation, Problem, Settings};
 
 use crate::{InputInfo, NnError, Scope};
 
+pub use audio_conv::{AudioConv, AudioConvConfig};
+pub use audio_patch::{AudioPatch, AudioPatchConfig};
 pub use category::{Category, CategoryConfig};
 pub use date::{Date, DateConfig};
 pub use image_conv::{ImageConv, ImageConvConfig, ImageStyle};
@@ -25,8 +33,12 @@ pub use image_patch::{ImagePatch, ImagePatchConfig};
 pub use image_plain::{ImagePooling, PlainConv, PlainLayerConfig};
 pub use number::{Number, NumberConfig, NumberStyle};
 pub use registry::{ENCODERS, EncoderRow, default_for, find};
+pub use series_conv::{SeriesConv, SeriesConvConfig};
+pub use series_patch::{SeriesPatch, SeriesPatchConfig};
 pub use text_ngram::{TextNgram, TextNgramConfig};
 pub use text_transformer::{TextPooling, TextTransformer, TextTransformerConfig};
+pub use video_conv::{VideoConv, VideoConvConfig};
+pub use video_frames::{VideoFrames, VideoFramesConfig};
 
 /// A built encoder.
 pub trait Encoder: Send + Sync {

@@ -4,8 +4,9 @@ use schema::{Modality, Problem, Settings};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    CategoryConfig, DateConfig, EncoderConfig, ImageConvConfig, ImagePatchConfig, NumberConfig,
-    TextNgramConfig, TextTransformerConfig,
+    AudioConvConfig, AudioPatchConfig, CategoryConfig, DateConfig, EncoderConfig, ImageConvConfig,
+    ImagePatchConfig, NumberConfig, SeriesConvConfig, SeriesPatchConfig, TextNgramConfig,
+    TextTransformerConfig, VideoConvConfig, VideoFramesConfig,
 };
 use crate::settings::{self, Parse};
 
@@ -28,6 +29,12 @@ pub const ENCODERS: &[EncoderRow] = &[
     row::<TextTransformerConfig>("text_transformer", &[Modality::Text], "transformer over tokens, trained from scratch"),
     row::<ImageConvConfig>("image_conv", &[Modality::Image], "convolutional network, residual or plain"),
     row::<ImagePatchConfig>("image_patch", &[Modality::Image], "transformer over square patches (ViT)"),
+    row::<AudioConvConfig>("audio_conv", &[Modality::Audio], "convolutional network over log-mel spectrograms"),
+    row::<AudioPatchConfig>("audio_patch", &[Modality::Audio], "transformer over patches of log-mel spectrograms (AST)"),
+    row::<VideoFramesConfig>("video_frames", &[Modality::Video, Modality::Volume], "picture network for every frame or slice, transformer over them"),
+    row::<VideoConvConfig>("video_conv", &[Modality::Video, Modality::Volume], "convolutions over space and over time in turn (R(2+1)D)"),
+    row::<SeriesConvConfig>("series_conv", &[Modality::Series], "convolutions of several lengths at once (InceptionTime)"),
+    row::<SeriesPatchConfig>("series_patch", &[Modality::Series], "transformer over patches of series"),
     row::<NumberConfig>("number", &[Modality::Number], "small network over the value, its bins, or its sines"),
     row::<CategoryConfig>("category", &[Modality::Category], "one learned vector a value"),
     row::<DateConfig>("date", &[Modality::Date], "small network over time, season, weekday and hour"),

@@ -130,9 +130,27 @@ impl ConvBlock {
         config: &ConvConfig,
         relu: bool,
     ) -> Result<Self, NnError> {
+        let kernel = [config.kernel; 2];
+        let channels = [config.in_channels, config.out_channels];
+        Self::rectangular(scope, name, (channels, kernel), config.geometry(), relu)
+    }
+
+    /// The same with a kernel of two lengths, `[vertical, horizontal]`; `channels` are those in and out.
+    ///
+    /// # Errors
+    /// [`NnError::Engine`] if the name is taken.
+    pub fn rectangular(
+        scope: &mut Scope<'_>,
+        name: &str,
+        ([in_channels, out_channels], [kh, kw]): ([usize; 2], [usize; 2]),
+        geometry: Conv2d,
+        relu: bool,
+    ) -> Result<Self, NnError> {
         let mut scope = scope.child(name);
-        let weight = config.weight(&mut scope)?;
-        let shape = [config.out_channels];
+        let shape = [out_channels, in_channels, kh, kw];
+        let init = Init::torch(in_channels * kh * kw);
+        let weight = scope.parameter("weight", ParamKind::Weight, &shape, init)?;
+        let shape = [out_channels];
         let mut norm = scope.child("norm");
         let norm = BatchNorm {
             weight: norm.parameter("weight", ParamKind::Bias, &shape, Init::ONES)?,
@@ -144,7 +162,7 @@ impl ConvBlock {
         };
         Ok(Self {
             weight,
-            geometry: config.geometry(),
+            geometry,
             norm,
             relu,
         })

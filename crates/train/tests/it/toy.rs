@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use data::{Dataset, DatasetOptions, Fitted, Loader, LoaderConfig, LoaderTarget, Table};
+use data::{Dataset, DatasetOptions, Fitted, Form, Loader, LoaderConfig, LoaderTarget, Table};
 use engine::Parameters;
 use nn::{InputInfo, InputWidth, Network, NetworkConfig};
 use schema::{Cell, Column, FittedTarget, Modality, Record, Role, Seed, Task};
@@ -86,7 +86,9 @@ pub(crate) fn toy(network: &str) -> Toy {
     let loader_target = LoaderTarget::new(&truth, &target, None);
     let network = NetworkConfig::parse(&toml::from_str(network).unwrap()).unwrap();
     let options = DatasetOptions {
-        image_sizes: vec![SIDE_PX as usize],
+        forms: vec![Form::Picture {
+            size_px: SIDE_PX as usize,
+        }],
         ..Default::default()
     };
     let dataset = Arc::new(Dataset::open(table, &columns, &options).unwrap());
@@ -101,10 +103,10 @@ pub(crate) fn toy(network: &str) -> Toy {
         let preparation = network.preparation(&column.name, column.modality).unwrap();
         let fitted = Fitted::fit(&preparation, &dataset, col, &rows[..NUM_TRAIN]).unwrap();
         let width = match fitted {
-            Fitted::Pixels(_) => InputWidth::Pixels {
+            Fitted::Pixels(ref fitted) => InputWidth::Pixels {
                 size_px: fitted.size_px(),
             },
-            _ => InputWidth::Floats {
+            ref fitted => InputWidth::Floats {
                 width: fitted.width(),
             },
         };

@@ -1,0 +1,86 @@
+//! How long the media of a column are, from a sample of its cells, before the data set is opened.
+
+use schema::{Column, Modality};
+
+use super::{Source, clips, medium, series};
+use crate::{Table, clip_header, sound::sound_header};
+
+/// Cells that are looked at.
+const SAMPLE: usize = 41;
+
+/// Usual sizes of the media of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaShape {
+    /// Sounds.
+    Sound {
+        /// Median samples a second.
+        rate_hz: u32,
+        /// Milliseconds that nine in ten do not exceed.
+        len_ms: u32,
+    },
+    /// Series.
+    Series {
+        /// Median number of moments.
+        len: usize,
+    },
+    /// Videos.
+    Frames {
+        /// Median number of frames.
+        num_frames: usize,
+    },
+}
+
+/// The usual sizes of a column's media; `None` if none could be read, and for pictures and volumes.
+pub fn media_shape(table: &Table, column: &Column) -> Option<MediaShape> {
+    medium(column.modality)?;
+    let col = table.column_index(&column.name)?;
+    let step = table.num_records().div_ceil(SAMPLE).max(1);
+    let sources = (0..table.num_records()).step_by(step).map(|row| Source {
+        cell: table.cell(row, col),
+        base_dir: table.base_dir(row),
+    });
+    match column.modality {
+        Modality::Audio => {
+            let (mut rates, mut lengths): (Vec<u32>, Vec<u32>) = sources
+                .filter_map(|source| {
+                    let header = sound_header(&source.bytes().ok()?).ok()?;
+                    let ms = header.secs().unwrap_or(0.0) * 1000.0;
+                    Some((header.rate_hz, ms.ceil() as u32))
+                })
+                .unzip();
+            Some(MediaShape::Sound {
+                rate_hz: at_share(&mut rates, 0.5)?,
+                len_ms: at_share(&mut lengths, 0.9)?,
+            })
+        }
+        Modality::Series => {
+            let mut lengths: Vec<usize> = sources.filter_map(|source| moments(&source)).collect();
+            let len = at_share(&mut lengths, 0.5)?;
+            Some(MediaShape::Series { len })
+        }
+        Modality::Video => {
+            let mut counts: Vec<usize> = sources.filter_map(|source| frames(&source)).collect();
+            let num_frames = at_share(&mut counts, 0.5)?;
+            Some(MediaShape::Frames { num_frames })
+        }
+        _ => None,
+    }
+}
+
+fn at_share<T: Ord + Copy>(values: &mut [T], share: f64) -> Option<T> {
+    values.sort_unstable();
+    let at = (share * values.len() as f64) as usize;
+    values.get(at.min(values.len().saturating_sub(1))).copied()
+}
+
+fn moments(source: &Source<'_>) -> Option<usize> {
+    let series = series::decode(source).ok()?;
+    Some(series.values.len() / series.num_channels.max(1))
+}
+
+fn frames(source: &Source<'_>) -> Option<usize> {
+    let path = source.path();
+    clip_header(clips::place(source, path.as_deref()).ok()?)
+        .ok()?
+        .num_frames
+}

@@ -1,0 +1,387 @@
+//! `media_feature`: what a sound, a series, a video or a volume shows as a whole, into softmax regression.
+//!
+//! Choose it always beside a network for such columns: it is fitted in seconds, and its mistakes differ from a
+//! network's. Sounds are described by statistics of their log-mel bands over the whole and over stretches of time,
+//! series by statistics of each channel, videos by small grey pictures of stretches of time and what moves in them.
+
+mod describe;
+
+use std::sync::Arc;
+
+use data::{Dataset, Form};
+use schema::{
+    Column, ExpertConfig, FittedTarget, Modality, Pack, PackTensor, Problem, Settings,
+    SpectrogramForm, Task,
+};
+
+use crate::{
+    Context, Expert, ExpertError, Kind, Voice,
+    expert::{Speaker, check_inputs, positions, settings, table_of, with_settings},
+    pack::{self, Parts},
+    sample,
+    softmax_regression::{Dense, Features, LinearFit, LinearModel, fit_best_l2},
+    tabular::enough,
+};
+use describe::describe;
+
+/// The `media_feature` kind.
+pub struct MediaFeatureKind;
+
+/// Settings of `media_feature`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MediaFeatureConfig {
+    /// Sounds: samples a second that they are brought to, default 16000.
+    pub rate_hz: u32,
+    /// Sounds: milliseconds that they are brought to, default 3000.
+    pub len_ms: u32,
+    /// Sounds: milliseconds from frame to frame, default 10.
+    pub hop_ms: u32,
+    /// Sounds: bands, default 40.
+    pub num_mels: usize,
+    /// Series: moments that they are brought to, default 256.
+    pub len: usize,
+    /// Videos and volumes: frames, default 16.
+    pub num_frames: usize,
+    /// Videos and volumes: side in pixels at which frames are read, default 48.
+    pub size_px: usize,
+    /// Most records that it is fitted on, drawn by the seed; 0 for no bound, default 32768.
+    pub max_rows: usize,
+    /// Strengths of the penalty to choose from; empty for the usual ones of the task.
+    pub l2: Vec<f64>,
+    /// Most iterations of L-BFGS for each strength.
+    pub max_iterations: usize,
+}
+
+impl Default for MediaFeatureConfig {
+    fn default() -> Self {
+        Self {
+            rate_hz: 16_000,
+            len_ms: 3000,
+            hop_ms: 10,
+            num_mels: 40,
+            len: 256,
+            num_frames: 16,
+            size_px: 48,
+            max_rows: 1 << 15,
+            l2: Vec::new(),
+            max_iterations: 60,
+        }
+    }
+}
+
+impl MediaFeatureConfig {
+    /// What it asks for of a column; `None` for columns that it does not read.
+    fn form(&self, modality: Modality) -> Option<Form> {
+        match modality {
+            Modality::Audio => Some(Form::Spectrogram(SpectrogramForm {
+                rate_hz: self.rate_hz,
+                len_ms: self.len_ms,
+                hop_ms: self.hop_ms,
+                num_mels: self.num_mels,
+            })),
+            Modality::Series => Some(Form::Series { len: self.len }),
+            Modality::Video | Modality::Volume => Some(Form::Frames {
+                num_frames: self.num_frames,
+                size_px: self.size_px,
+            }),
+            _ => None,
+        }
+    }
+
+    fn strengths(&self, task: Task) -> Vec<f64> {
+        match task {
+            _ if !self.l2.is_empty() => self.l2.clone(),
+            Task::Regression => vec![1.0, 10.0, 100.0],
+            _ => vec![0.03, 0.1, 0.3, 1.0],
+        }
+    }
+}
+
+impl Kind for MediaFeatureKind {
+    fn name(&self) -> &'static str {
+        "media_feature"
+    }
+
+    fn about(&self) -> &'static str {
+        "statistics of a sound, series, video or volume into a linear model: quick, and steady on few records"
+    }
+
+    fn default_settings(&self) -> Settings {
+        table_of(&MediaFeatureConfig::default())
+    }
+
+    fn check(&self, config: &ExpertConfig, columns: &[Column], _task: Task) -> Vec<Problem> {
+        let usual = MediaFeatureConfig::default();
+        let mut problems = check_inputs(config, columns, (1, 1), |modality| {
+            usual.form(modality).is_some()
+        });
+        problems.extend(read_settings(config).err().map(Problem::from));
+        problems
+    }
+
+    fn expected_secs(&self, num_rows: usize) -> f64 {
+        1.0 + 0.001 * num_rows as f64
+    }
+
+    fn forms(&self, config: &ExpertConfig, columns: &[Column]) -> Result<Vec<Form>, ExpertError> {
+        let own = read_settings(config)?;
+        let read = columns
+            .iter()
+            .filter(|column| config.inputs.contains(&column.name));
+        Ok(read
+            .filter_map(|column| own.form(column.modality))
+            .collect())
+    }
+
+    fn fit(
+        &self,
+        config: &ExpertConfig,
+        context: &Context<'_>,
+        rows: &[usize],
+        watch: &[usize],
+    ) -> Result<(Box<dyn Expert>, ExpertConfig), ExpertError> {
+        let own = read_settings(config)?;
+        let reader = Reader::new(config, &own, context.dataset)?;
+        let known = sample::at_most(context.known(rows), own.max_rows, context.seed);
+        let (train, vectors) = reader.vectors(context.dataset, &known);
+        enough(&config.name, rows, &train)?;
+        let scaling = Scaling::of(&vectors);
+        let known = sample::watched(context.known(watch), own.max_rows, context.seed);
+        let (watch, watched) = reader.vectors(context.dataset, &known);
+        let features = scaling.features(&vectors);
+        let watched = scaling.features(&watched);
+        let aims = (context.aim(&train), context.aim(&watch));
+        let weights = context.record_weights(&train);
+        let fit = LinearFit {
+            num_outputs: context.target.width(),
+            record_weights: weights.as_deref(),
+            l2: 1.0,
+            max_iterations: own.max_iterations,
+        };
+        let (model, l2) = fit_best_l2(
+            (&features, aims.0.goal()),
+            Some((&watched, aims.1.goal())),
+            &own.strengths(context.target.task),
+            &fit,
+        );
+        let chosen = MediaFeatureConfig {
+            l2: vec![l2],
+            ..own
+        };
+        let expert = MediaFeature {
+            speaker: Speaker::new(config, context.target),
+            form: reader.form,
+            scaling,
+            model,
+        };
+        Ok((Box::new(expert), with_settings(config, &chosen)))
+    }
+
+    fn open(
+        &self,
+        config: &ExpertConfig,
+        target: &FittedTarget,
+        pack: Pack,
+    ) -> Result<Box<dyn Expert>, ExpertError> {
+        let own = read_settings(config)?;
+        let parts = Parts {
+            expert: &config.name,
+            pack: &pack,
+        };
+        let modality: Modality = parts.description()?;
+        let form = own.form(modality).ok_or_else(|| parts.bad("description"))?;
+        let scaling = Scaling {
+            mean: parts.floats("mean")?.to_vec(),
+            factor: parts.floats("factor")?.to_vec(),
+        };
+        if scaling.mean.len() != scaling.factor.len() {
+            return Err(parts.bad("factor"));
+        }
+        let model = parts.linear(target, scaling.mean.len())?;
+        Ok(Box::new(MediaFeature {
+            speaker: Speaker::new(config, target),
+            form,
+            scaling,
+            model,
+        }))
+    }
+}
+
+fn read_settings(config: &ExpertConfig) -> Result<MediaFeatureConfig, ExpertError> {
+    let own: MediaFeatureConfig = settings(config)?;
+    let within = [
+        ("rate_hz", own.rate_hz as usize, 1000, 192_000),
+        ("len_ms", own.len_ms as usize, 20, 600_000),
+        ("hop_ms", own.hop_ms as usize, 1, 1000),
+        ("num_mels", own.num_mels, 8, 256),
+        ("len", own.len, 8, 65_536),
+        ("num_frames", own.num_frames, 1, 1024),
+        ("size_px", own.size_px, 8, 512),
+    ];
+    for (key, got, least, most) in within {
+        if !(least..=most).contains(&got) {
+            return Err(ExpertError::Setting {
+                expert: config.name.clone(),
+                what: format!("{key}: expected {least} to {most}, got {got}"),
+            });
+        }
+    }
+    if own.l2.iter().any(|l2| !(l2.is_finite() && *l2 > 0.0)) {
+        return Err(ExpertError::Setting {
+            expert: config.name.clone(),
+            what: format!("l2: expected numbers above 0, got {:?}", own.l2),
+        });
+    }
+    Ok(own)
+}
+
+/// The column, and the form in which it is read.
+struct Reader {
+    col: usize,
+    form: Form,
+}
+
+impl Reader {
+    fn new(
+        config: &ExpertConfig,
+        own: &MediaFeatureConfig,
+        dataset: &Dataset,
+    ) -> Result<Self, ExpertError> {
+        let cols = positions(&config.name, &config.inputs, dataset)?;
+        let read = cols.first().and_then(|col| {
+            let form = own.form(dataset.columns()[*col].modality)?;
+            Some(Self { col: *col, form })
+        });
+        read.ok_or_else(|| ExpertError::Setting {
+            expert: config.name.clone(),
+            what: "inputs: expected one column of sounds, series, videos or volumes".to_owned(),
+        })
+    }
+
+    /// The rows that can be read, and what each shows. Rows that show another number of things than the first, such as
+    /// a series of other channels, are left out.
+    fn vectors(&self, dataset: &Dataset, rows: &[usize]) -> (Vec<usize>, Vec<Vec<f32>>) {
+        let (mut kept, mut vectors) = (Vec::new(), Vec::<Vec<f32>>::new());
+        for row in rows {
+            let Some(item) = dataset.item(self.col, *row, self.form) else {
+                continue;
+            };
+            let vector = describe(&item);
+            if vectors
+                .first()
+                .is_none_or(|first| first.len() == vector.len())
+            {
+                kept.push(*row);
+                vectors.push(vector);
+            }
+        }
+        (kept, vectors)
+    }
+}
+
+/// Mean, and one over deviation and the root of the width, by feature.
+struct Scaling {
+    mean: Vec<f32>,
+    factor: Vec<f32>,
+}
+
+/// Scaled features further out than this are cut: far outside what training saw, a model can only guess.
+const MOST_DEVIATIONS: f32 = 8.0;
+
+impl Scaling {
+    fn of(vectors: &[Vec<f32>]) -> Self {
+        let width = vectors.first().map_or(0, Vec::len);
+        let n = vectors.len().max(1) as f64;
+        let (mut mean, mut factor) = (Vec::with_capacity(width), Vec::with_capacity(width));
+        for feature in 0..width {
+            let values = vectors.iter().map(|vector| f64::from(vector[feature]));
+            let average = values.clone().sum::<f64>() / n;
+            let squares: f64 = values.map(|value| (value - average).powi(2)).sum();
+            let deviation = (squares / n).sqrt();
+            // What never differs says nothing.
+            let is_flat = deviation <= 1e-6 * average.abs().max(1e-6);
+            mean.push(average as f32);
+            factor.push(if is_flat {
+                0.0
+            } else {
+                (1.0 / deviation) as f32
+            });
+        }
+        Self { mean, factor }
+    }
+
+    fn features(&self, vectors: &[Vec<f32>]) -> Features {
+        let width = self.mean.len();
+        let share = 1.0 / (width.max(1) as f32).sqrt();
+        let mut features = Dense::zeros(vectors.len(), width, 0);
+        for (to, vector) in features.rows_mut().zip(vectors) {
+            let scaling = self.mean.iter().zip(&self.factor);
+            for ((to, value), (mean, factor)) in to.iter_mut().zip(vector).zip(scaling) {
+                let scaled = (value - mean) * factor;
+                *to = scaled.clamp(-MOST_DEVIATIONS, MOST_DEVIATIONS) * share;
+            }
+        }
+        Features::Dense(features)
+    }
+}
+
+struct MediaFeature {
+    speaker: Speaker,
+    form: Form,
+    scaling: Scaling,
+    model: LinearModel,
+}
+
+impl Expert for MediaFeature {
+    fn kind(&self) -> &'static str {
+        MediaFeatureKind.name()
+    }
+
+    fn speak(&self, dataset: &Arc<Dataset>, rows: &[usize]) -> Result<Vec<Voice>, ExpertError> {
+        let width = self.scaling.mean.len();
+        self.speaker.voice(dataset, rows, |cols, rows| {
+            let reader = Reader {
+                col: cols[0],
+                form: self.form,
+            };
+            let mut scores = Vec::new();
+            for row in rows {
+                let (_, mut vectors) = reader.vectors(dataset, &[*row]);
+                // What cannot be read any more, or shows other things than training did, is described as the mean.
+                vectors.retain(|vector| vector.len() == width);
+                if vectors.is_empty() {
+                    vectors.push(self.scaling.mean.clone());
+                }
+                scores.extend(self.model.scores(&self.scaling.features(&vectors)));
+            }
+            Ok(scores)
+        })
+    }
+
+    fn save(&self) -> Result<Pack, ExpertError> {
+        let modality = match self.form {
+            Form::Spectrogram(_) => Modality::Audio,
+            Form::Series { .. } => Modality::Series,
+            Form::Frames { .. } => Modality::Video,
+            Form::Picture { .. } => Modality::Image,
+        };
+        let mut pack = Pack {
+            description: pack::describe(&self.speaker.name, &modality)?,
+            ..Pack::default()
+        };
+        for (name, values) in [
+            ("mean", &self.scaling.mean),
+            ("factor", &self.scaling.factor),
+        ] {
+            let tensor = PackTensor::f32(&[values.len()], values.clone());
+            pack::add(&mut pack, name, tensor);
+        }
+        pack::add_linear(&mut pack, &self.model);
+        Ok(pack)
+    }
+
+    fn num_parameters(&self) -> usize {
+        2 * self.scaling.mean.len() + self.model.weights.len() + self.model.bias.len()
+    }
+}
