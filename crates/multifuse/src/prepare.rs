@@ -185,6 +185,15 @@ fn unknown_column(name: &str, names: &[&str]) -> Problem {
     }
 }
 
+/// The group of every row of the table; 0 for rows without one.
+fn by_row(rows: &[usize], groups: &[usize], num_rows: usize) -> Vec<usize> {
+    let mut group_of = vec![0; num_rows];
+    for (row, group) in rows.iter().zip(groups) {
+        group_of[*row] = *group;
+    }
+    group_of
+}
+
 /// Decodes the records and splits them.
 pub(crate) fn prepare(
     outline: Outline,
@@ -231,10 +240,7 @@ pub(crate) fn prepare(
         num_training,
     };
     let (fit_rows, held_out) = known.split(&config, &dataset, &target)?;
-    let mut group_of = vec![0; table.num_records()];
-    for (row, group) in rows.iter().zip(groups) {
-        group_of[*row] = group;
-    }
+    let group_of = by_row(&rows, &groups, table.num_records());
     let held_out_groups = held_out.iter().map(|row| group_of[*row]).collect();
     if let Validation::File(path) = &config.data.validation {
         let name = path.display().to_string();

@@ -77,7 +77,7 @@ fn open(folder: &Path, names: &[String], size_px: usize, cache_bytes: usize) -> 
         role: Role::Input,
     };
     let options = DatasetOptions {
-        image_sizes: vec![size_px],
+        forms: vec![data::Form::Picture { size_px }],
         threads: WORKERS,
         cache_bytes,
         ..DatasetOptions::default()
