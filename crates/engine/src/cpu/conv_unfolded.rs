@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::conv::finish;
+use super::conv_single;
 use super::conv_task::{MOST_PIECES, PIXELS, Plan, Task};
 use super::parallel::{Shared, for_each, map};
 use super::product::{Bias, Output, Target, View, ended, matmul, strided};
@@ -21,6 +22,9 @@ pub(crate) fn forward(
     end: ConvEnd<'_>,
     y: &mut [f32],
 ) {
+    if conv_single::fits(shape) {
+        return conv_single::forward(shape, x, weight, end, y);
+    }
     let plan = Plan::new(shape);
     let picture_len = shape.out_channels * shape.out_plane();
     let y = Shared::new(y);
@@ -58,12 +62,17 @@ fn scale_planes(shape: &ConvShape, scale: &[f32], offset: Option<&[f32]>, y: &mu
     let planes = y.chunks_exact_mut(shape.out_plane().max(1));
     for (at, y) in planes.enumerate() {
         let channel = at % shape.out_channels;
-        let (scale, offset) = (scale[channel], offset.map_or(0.0, |offset| offset[channel]));
-        simd::run(
-            #[inline(always)]
-            || y.iter_mut().for_each(|y| *y = *y * scale + offset),
-        );
+        let offset = offset.map_or(0.0, |offset| offset[channel]);
+        scale_plane(y, scale[channel], offset);
     }
+}
+
+/// `y = y * scale + offset`
+pub(super) fn scale_plane(y: &mut [f32], scale: f32, offset: f32) {
+    simd::run(
+        #[inline(always)]
+        || y.iter_mut().for_each(|y| *y = *y * scale + offset),
+    );
 }
 
 fn forward_lines(

@@ -13,6 +13,7 @@ pub(crate) mod reduce;
 pub(crate) mod activation;
 pub(crate) mod linear;
 pub(crate) mod unfold;
+mod conv_single;
 mod conv_task;
 mod conv_unfolded;
 pub(crate) mod winograd;

@@ -39,13 +39,28 @@ pub(crate) unsafe fn ended(
     a: View<'_>,
     b: View<'_>,
 ) {
+    // SAFETY: by the promise of the caller.
+    unsafe { ended_on(Threads::One, dims, output, a, b) };
+}
+
+/// As [`ended`], on this thread or on all.
+///
+/// # Safety
+/// The target of `output` must be valid for `m` rows of `n` values, and nobody else may use them meanwhile.
+pub(crate) unsafe fn ended_on(
+    threads: Threads,
+    dims: (usize, usize, usize),
+    output: Output<'_>,
+    a: View<'_>,
+    b: View<'_>,
+) {
     let job = Job {
         dims,
         a: &a,
         b: &b.transposed(),
         output,
         kernel: Kernel::new(simd::level(), Precision::F32),
-        threads: Threads::One,
+        threads,
     };
     // SAFETY: by the promise of the caller.
     unsafe { multiply(&job) };

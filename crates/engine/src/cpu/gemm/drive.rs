@@ -48,6 +48,10 @@ pub(super) fn for_each(is_parallel: bool, count: usize, work: impl Fn(usize) + S
 /// # Safety
 /// As [`super::multiply`].
 pub(super) unsafe fn blocked(job: &Job<'_>) {
+    let job = &Job {
+        kernel: job.kernel.narrow(job.dims.1),
+        ..*job
+    };
     let plan = Plan::new(job);
     let (m, n, k) = job.dims;
     for columns in steps(0..n, plan.columns) {

@@ -91,6 +91,18 @@ impl Kernel {
         }
     }
 
+    /// With tiles of one vector side by side, if all columns fit: panels are no wider than they must be.
+    pub(super) fn narrow(self, columns: usize) -> Self {
+        Self {
+            vectors: if columns <= self.lanes {
+                1
+            } else {
+                self.vectors
+            },
+            ..self
+        }
+    }
+
     /// Most rows of a tile.
     pub(super) fn rows(&self) -> usize {
         self.run.len()
