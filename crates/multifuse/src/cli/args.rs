@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 #[command(
     name = "multifuse",
     version,
-    about = "Learns from records whose columns are of several kinds: text, images, numbers, categories, dates.",
+    about = "Learns from records whose columns are of several kinds: text, images, sound, video, series, scans, numbers, categories, dates.",
     after_help = "Start with `multifuse demo`. With a table of your own: `multifuse inspect posts.csv --target label`, \
                   then `multifuse train posts.csv --target label --time-limit 240`.\n\
                   Exit codes: 0 done; 1 done but a required limit was missed; 2 wrong usage, configuration or data; \
