@@ -12,7 +12,7 @@ use super::gemm::Threads;
 use super::parallel::{Shared, for_each};
 use super::product::{Bias, Output, Target, View, ended_on};
 use super::simd;
-use super::unfold::{Phases, Stretch};
+use super::unfold::{Phases, Stretch, take_every};
 use crate::buffer::Buffer;
 use crate::kernels::ConvEnd;
 use crate::op::ConvShape;
@@ -35,6 +35,10 @@ pub(super) fn forward(
     end: ConvEnd<'_>,
     y: &mut [f32],
 ) {
+    if shape.kernel == [1, 1] && shape.padding == [0, 0] && !shape.is_pointwise() {
+        let x = thin(shape, x);
+        return forward(&thinned(shape), &x, weight, end, y);
+    }
     let phases = Phases::new(shape);
     let split = split_phases(shape, phases, x);
     let single = Single {
@@ -54,6 +58,30 @@ pub(super) fn forward(
         });
     } else {
         single.whole();
+    }
+}
+
+/// The pixels that a kernel of 1 x 1 sees.
+fn thin(shape: &ConvShape, x: &[f32]) -> Buffer {
+    let (plane, out_plane) = (shape.height * shape.width, shape.out_plane());
+    let mut out = Buffer::scratch(shape.in_channels * out_plane);
+    let channels = x.chunks_exact(plane).zip(out.chunks_exact_mut(out_plane));
+    for (x, out) in channels {
+        let lines = x.chunks(shape.stride[0] * shape.width);
+        for (x, out) in lines.zip(out.chunks_exact_mut(shape.out_width)) {
+            take_every(&x[..shape.width], shape.stride[1], out);
+        }
+    }
+    out
+}
+
+/// The convolution of these pixels.
+fn thinned(shape: &ConvShape) -> ConvShape {
+    ConvShape {
+        height: shape.out_height,
+        width: shape.out_width,
+        stride: [1, 1],
+        ..shape.clone()
     }
 }
 

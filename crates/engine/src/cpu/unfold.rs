@@ -84,7 +84,7 @@ impl Phases {
 
 /// `out[i] = x[i * stride]`, zeros where `x` has ended.
 #[inline(always)]
-fn take_every(x: &[f32], stride: usize, out: &mut [f32]) {
+pub(super) fn take_every(x: &[f32], stride: usize, out: &mut [f32]) {
     let count = x.len().div_ceil(stride).min(out.len());
     let (out, rest) = out.split_at_mut(count);
     rest.fill(0.0);

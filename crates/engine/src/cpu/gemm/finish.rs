@@ -1,5 +1,8 @@
 //! What happens to the sums of a tile on their way to memory: factor, bias, what stands there, activation.
 
+#[cfg(target_arch = "x86_64")]
+use super::lanes::{Avx2, Avx512};
+use super::lanes::{Ends, MOST, Portable};
 use crate::cpu::activation::activate;
 use crate::op::Activation;
 
@@ -40,62 +43,97 @@ impl TileEnd<'_> {
 pub(super) type Run = unsafe fn(end: &TileEnd<'_>, sums: &[f32], width: usize);
 
 #[inline(always)]
-unsafe fn finish<const LANES: usize>(end: &TileEnd<'_>, sums: &[f32], width: usize) {
+unsafe fn finish<V: Ends>(end: &TileEnd<'_>, sums: &[f32], width: usize) {
+    assert!(
+        sums.len() >= (end.rows - 1) * width + end.columns.next_multiple_of(V::LEN),
+        "sums of a tile"
+    );
     for row in 0..end.rows {
         let row_bias = end.row_bias.map_or(0.0, |bias| bias[row]);
-        for at in (0..end.columns).step_by(LANES) {
-            let len = LANES.min(end.columns - at);
-            let place = row * end.row_stride + at;
-            let sums = &sums[row * width + at..];
-            // SAFETY: by the promise of the caller, `len` places from here belong to the tile.
+        for at in (0..end.columns).step_by(V::LEN) {
+            let len = V::LEN.min(end.columns - at);
+            // SAFETY: by the promise of the caller, `len` places from here belong to the tile; its sums are there by
+            // the assertion.
             unsafe {
-                let c = end.c.add(place);
-                let kept = (!end.kept.is_null()).then(|| end.kept.add(place));
-                let column_bias = end.column_bias.map(|bias| &bias[at..]);
-                let part = (row_bias, column_bias);
-                if len == LANES {
-                    chunk::<LANES>(end, sums, part, (c, kept, LANES));
+                let sums = sums.as_ptr().add(row * width + at);
+                if len == V::LEN {
+                    chunk::<V, true>(end, sums, row_bias, (row, at, len));
                 } else {
-                    chunk::<LANES>(end, sums, part, (c, kept, len));
+                    chunk::<V, false>(end, sums, row_bias, (row, at, len));
                 }
             }
         }
     }
 }
 
+/// Finishes one register of sums. It stays one on the way: through memory, a store that is read right back would cost
+/// more than the sums of a shallow product.
 #[inline(always)]
-unsafe fn chunk<const LANES: usize>(
+unsafe fn chunk<V: Ends, const WHOLE: bool>(
     end: &TileEnd<'_>,
-    sums: &[f32],
-    (row_bias, column_bias): (f32, Option<&[f32]>),
-    (c, kept, len): (*mut f32, Option<*mut f32>, usize),
+    sums: *const f32,
+    row_bias: f32,
+    (row, at, len): (usize, usize, usize),
 ) {
-    let mut values = [0.0_f32; LANES];
-    values[..len].copy_from_slice(&sums[..len]);
-    for value in &mut values {
-        *value = *value * end.factor + row_bias;
-    }
-    if let Some(bias) = column_bias {
-        let mut biases = [0.0; LANES];
-        biases[..len].copy_from_slice(&bias[..len]);
-        for (value, bias) in values.iter_mut().zip(biases) {
-            *value += bias;
-        }
-    }
     // SAFETY: by the promise of the caller, `len` places from `c` and `kept` belong to the tile.
     unsafe {
+        let place = row * end.row_stride + at;
+        let c = end.c.add(place);
+        let one = V::splat(&1.0);
+        let mut value = V::splat(&row_bias).add_product(V::load(sums), V::splat(&end.factor));
+        if let Some(bias) = end.column_bias {
+            value = value.add_product(load::<V, WHOLE>(bias[at..at + len].as_ptr(), len), one);
+        }
         if end.adds {
-            let mut before = [0.0; LANES];
-            std::ptr::copy_nonoverlapping(c, before.as_mut_ptr(), len);
-            for (value, before) in values.iter_mut().zip(before) {
-                *value += before;
-            }
+            value = value.add_product(load::<V, WHOLE>(c, len), one);
         }
-        if let Some(kept) = kept {
-            std::ptr::copy_nonoverlapping(values.as_ptr(), kept, len);
+        if !end.kept.is_null() {
+            store::<V, WHOLE>(value, end.kept.add(place), len);
         }
-        activate(end.activation, &mut values);
-        std::ptr::copy_nonoverlapping(values.as_ptr(), c, len);
+        match end.activation {
+            Activation::None => store::<V, WHOLE>(value, c, len),
+            Activation::Relu => store::<V, WHOLE>(value.relu(), c, len),
+            other => store::<V, WHOLE>(activated(other, value), c, len),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn load<V: Ends, const WHOLE: bool>(from: *const f32, len: usize) -> V {
+    // SAFETY: the caller promises `len` readable cells, which are all if `WHOLE`.
+    unsafe {
+        if WHOLE {
+            V::load(from)
+        } else {
+            V::load_part(from, len)
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn store<V: Ends, const WHOLE: bool>(value: V, to: *mut f32, len: usize) {
+    // SAFETY: the caller promises `len` writable places, which are all if `WHOLE`.
+    unsafe {
+        if WHOLE {
+            value.store(to);
+        } else {
+            value.store_part(to, len);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn activated<V: Ends>(activation: Activation, value: V) -> V {
+    let mut values = [0.0; MOST];
+    // SAFETY: no register is longer.
+    unsafe {
+        value.store(values.as_mut_ptr());
+        if V::LEN > MOST / 2 {
+            activate(activation, &mut values);
+        } else if let Some(half) = values.first_chunk_mut::<{ MOST / 2 }>() {
+            activate(activation, half);
+        }
+        V::load(values.as_ptr())
     }
 }
 
@@ -103,17 +141,17 @@ unsafe fn chunk<const LANES: usize>(
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
 pub(super) unsafe fn avx512(end: &TileEnd<'_>, sums: &[f32], width: usize) {
     // SAFETY: by the promise of the caller.
-    unsafe { finish::<16>(end, sums, width) };
+    unsafe { finish::<Avx512>(end, sums, width) };
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 pub(super) unsafe fn avx2(end: &TileEnd<'_>, sums: &[f32], width: usize) {
     // SAFETY: by the promise of the caller.
-    unsafe { finish::<8>(end, sums, width) };
+    unsafe { finish::<Avx2>(end, sums, width) };
 }
 
 pub(super) unsafe fn portable(end: &TileEnd<'_>, sums: &[f32], width: usize) {
     // SAFETY: by the promise of the caller.
-    unsafe { finish::<8>(end, sums, width) };
+    unsafe { finish::<Portable>(end, sums, width) };
 }

@@ -19,6 +19,37 @@ pub(super) trait Lanes: Copy {
     unsafe fn total(self) -> f32;
 }
 
+/// What the end of a tile needs besides; not of registers whose cells are pairs.
+pub(super) trait Ends: Lanes {
+    /// Zero instead of what is less; what is no number stays.
+    unsafe fn relu(self) -> Self;
+
+    /// The first `len` cells from `from`, then zeros.
+    #[inline(always)]
+    unsafe fn load_part(from: *const f32, len: usize) -> Self {
+        let mut cells = [0.0; MOST];
+        // SAFETY: the caller promises `len` readable cells.
+        unsafe {
+            std::ptr::copy_nonoverlapping(from, cells.as_mut_ptr(), len.min(Self::LEN));
+            Self::load(cells.as_ptr())
+        }
+    }
+
+    /// The first `len` numbers to `to`.
+    #[inline(always)]
+    unsafe fn store_part(self, to: *mut f32, len: usize) {
+        let mut cells = [0.0; MOST];
+        // SAFETY: the caller promises `len` writable places.
+        unsafe {
+            self.store(cells.as_mut_ptr());
+            std::ptr::copy_nonoverlapping(cells.as_ptr(), to, len.min(Self::LEN));
+        }
+    }
+}
+
+/// Most numbers in a register.
+pub(super) const MOST: usize = 16;
+
 /// What every processor has; the compiler turns it into the vectors of the target.
 #[derive(Clone, Copy)]
 pub(super) struct Portable([f32; 8]);
@@ -70,6 +101,16 @@ impl Lanes for Portable {
     }
 }
 
+impl Ends for Portable {
+    #[inline(always)]
+    unsafe fn relu(self) -> Self {
+        Self(self.0.map(
+            #[inline(always)]
+            |x| if x < 0.0 { 0.0 } else { x },
+        ))
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 pub(super) use x86::{Avx2, Avx512, Avx512Bf16};
 
@@ -77,7 +118,7 @@ pub(super) use x86::{Avx2, Avx512, Avx512Bf16};
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::Lanes;
+    use super::{Ends, Lanes};
 
     /// AVX2 with FMA.
     #[derive(Clone, Copy)]
@@ -130,6 +171,14 @@ mod x86 {
         }
     }
 
+    impl Ends for Avx2 {
+        #[inline(always)]
+        unsafe fn relu(self) -> Self {
+            // SAFETY: the caller has the instruction set. Of a pair with NaN the second is taken.
+            Self(unsafe { _mm256_max_ps(_mm256_setzero_ps(), self.0) })
+        }
+    }
+
     /// AVX-512.
     #[derive(Clone, Copy)]
     pub(in super::super) struct Avx512(__m512);
@@ -172,6 +221,32 @@ mod x86 {
             // SAFETY: the caller has the instruction set.
             unsafe { _mm512_reduce_add_ps(self.0) }
         }
+    }
+
+    impl Ends for Avx512 {
+        #[inline(always)]
+        unsafe fn relu(self) -> Self {
+            // SAFETY: the caller has the instruction set. Of a pair with NaN the second is taken.
+            Self(unsafe { _mm512_max_ps(_mm512_setzero_ps(), self.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn load_part(from: *const f32, len: usize) -> Self {
+            // SAFETY: the caller has the instruction set and promises `len` readable cells.
+            Self(unsafe { _mm512_maskz_loadu_ps(first(len), from) })
+        }
+
+        #[inline(always)]
+        unsafe fn store_part(self, to: *mut f32, len: usize) {
+            // SAFETY: the caller has the instruction set and promises `len` writable places.
+            unsafe { _mm512_mask_storeu_ps(to, first(len), self.0) };
+        }
+    }
+
+    /// The mask of the first `len` of sixteen.
+    #[inline(always)]
+    fn first(len: usize) -> u16 {
+        ((1_u32 << len) - 1) as u16
     }
 
     /// AVX-512 BF16: sums of f32, while a cell of a factor holds two BF16 numbers of neighbouring depths.

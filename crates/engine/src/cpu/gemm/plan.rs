@@ -97,7 +97,11 @@ impl Plan {
             panels,
             is_parallel: threads > 1,
             a: match job.a.view() {
-                Some(view) if is_exact && reads_well(view) => Reading::Direct,
+                Some(view)
+                    if is_exact && (reads_well(view) || (all_panels == 1 && reads_once(view))) =>
+                {
+                    Reading::Direct
+                }
                 Some(view) if view.column_stride == 1 => Reading::Rows,
                 _ => Reading::Panels,
             },
@@ -118,4 +122,10 @@ fn reads_well(a: View<'_>) -> bool {
         (1, depth_stride) => !depth_stride.is_multiple_of(1024),
         (row_stride, _) => !row_stride.is_multiple_of(512),
     }
+}
+
+/// Whether the rows of a tile find room beside each other for as long as one panel needs them: an odd multiple of
+/// 2 KiB puts seven of 14 into one set.
+fn reads_once(a: View<'_>) -> bool {
+    a.column_stride == 1 && !a.row_stride.is_multiple_of(1024)
 }
