@@ -193,6 +193,8 @@ pub(crate) trait Kernels: Sync {
     // Pools, sums, and moving of axes
     /// Largest value of every window and its place in the plane.
     fn max_pool2d(&self, shape: &PoolShape, x: &[f32], y: &mut [f32], places: &mut [u32]);
+    /// The same without the places, which only the way back needs.
+    fn max_pool2d_values(&self, shape: &PoolShape, x: &[f32], y: &mut [f32]);
     /// Sends every gradient to the place that was largest.
     fn max_pool2d_backward(&self, shape: &PoolShape, dy: &[f32], places: &[u32], dx: &mut [f32]);
     /// Mean of every window; padding counts as zeros.

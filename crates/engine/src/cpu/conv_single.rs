@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::conv::finish;
 use super::conv_task::Plan;
-use super::conv_unfolded::scale_plane;
+use super::conv_unfolded::{ends_early, scale_plane};
 use super::gemm::Threads;
 use super::parallel::{Shared, for_each};
 use super::product::{Bias, Output, Target, View, ended_on};
@@ -15,7 +15,7 @@ use super::simd;
 use super::unfold::{Phases, Stretch, take_every};
 use crate::buffer::Buffer;
 use crate::kernels::ConvEnd;
-use crate::op::ConvShape;
+use crate::op::{Activation, ConvShape};
 
 /// Fewest stretches of lines that keep the threads busy.
 const FEWEST_STRETCHES: usize = 4;
@@ -124,8 +124,8 @@ impl Single<'_> {
         self.unfold(shape, self.x, &lines, &mut matrix);
         let start = lines.start * shape.out_width;
         self.multiply(Threads::One, View::rows(&matrix, pixels), (start, pixels));
-        for channel in 0..shape.out_channels {
-            self.finish(channel, start, pixels);
+        if !ends_early(self.end) {
+            (0..shape.out_channels).for_each(|channel| self.finish(channel, start, pixels));
         }
     }
 
@@ -156,9 +156,11 @@ impl Single<'_> {
             });
             self.multiply(Threads::Pool, View::rows(&matrix, plane), (0, plane));
         }
-        for_each(shape.out_channels, plane, |channel| {
-            self.finish(channel, 0, plane);
-        });
+        if !ends_early(self.end) {
+            for_each(shape.out_channels, plane, |channel| {
+                self.finish(channel, 0, plane);
+            });
+        }
     }
 
     fn unfold(&self, shape: &ConvShape, x: &[f32], lines: &Range<usize>, matrix: &mut [f32]) {
@@ -192,6 +194,11 @@ impl Single<'_> {
                 (None, Some(offset)) => Bias::Rows(offset),
                 _ => Bias::None,
             },
+            activation: if ends_early(self.end) {
+                self.end.activation
+            } else {
+                Activation::None
+            },
             ..Output::plain(target)
         };
         let dims = (shape.out_channels, pixels, shape.rows());
@@ -210,5 +217,82 @@ impl Single<'_> {
             scale_plane(y, scale[channel], offset);
         }
         finish(self.end, at, y);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::random_tensor;
+    use crate::op::Conv2d;
+
+    /// The sum of one place in `f64`; a kernel of `size`, `stride` and `padding` on both axes.
+    fn direct(shape: &ConvShape, x: &[f32], weight: &[f32], place: usize) -> f64 {
+        let (out, pixel) = (place / shape.out_plane(), place % shape.out_plane());
+        let (oy, ox) = (pixel / shape.out_width, pixel % shape.out_width);
+        let [kh, kw] = shape.kernel;
+        let mut sum = 0.0;
+        for at in 0..shape.in_channels * kh * kw {
+            let (channel, ky, kx) = (at / (kh * kw), at / kw % kh, at % kw);
+            let y = (oy * shape.stride[0] + ky).wrapping_sub(shape.padding[0]);
+            let column = (ox * shape.stride[1] + kx).wrapping_sub(shape.padding[1]);
+            if y < shape.height && column < shape.width {
+                let x = x[(channel * shape.height + y) * shape.width + column];
+                sum += f64::from(x) * f64::from(weight[out * shape.in_channels * kh * kw + at]);
+            }
+        }
+        sum
+    }
+
+    #[test]
+    fn one_picture_has_direct_sums_on_any_number_of_threads() {
+        // Stretches of lines; parts of channels; few pixels of many channels; pixels that a stride leaves.
+        let cases = [
+            (3, 5, 61, 7, Conv2d::square(2, 3)),
+            (3, 8, 70, 3, Conv2d::square(1, 0)),
+            (20, 17, 9, 3, Conv2d::square(2, 1)),
+            (512, 30, 4, 3, Conv2d::square(1, 1)),
+            (1, 40, 5, 3, Conv2d::square(1, 1)),
+            (33, 20, 7, 1, Conv2d::square(2, 0)),
+            (33, 20, 7, 1, Conv2d::square(1, 0)),
+        ];
+        for (channels, outputs, size, kernel, conv) in cases {
+            let weight = [outputs, channels, kernel, kernel];
+            let shape = ConvShape::check(&[1, channels, size, size], &weight, conv).unwrap();
+            let values = |len: usize, seed| random_tensor(&[len], seed);
+            let x = values(channels * size * size, 1);
+            let weight = values(weight.iter().product(), 2);
+            let (scale, offset) = (values(outputs, 3), values(outputs, 4));
+            let len = outputs * shape.out_plane();
+            let residual = values(len, 5);
+            for is_plain in [true, false] {
+                let end = ConvEnd {
+                    scale: (!is_plain).then(|| scale.data()),
+                    offset: Some(offset.data()),
+                    residual: (!is_plain).then(|| residual.data()),
+                    activation: Activation::Relu,
+                };
+                let run = |threads| {
+                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+                    let mut y = vec![f32::NAN; len];
+                    let pool = pool.build().unwrap();
+                    pool.install(|| forward(&shape, x.data(), weight.data(), end, &mut y));
+                    y
+                };
+                let y = run(1);
+                assert_eq!(y, run(3));
+                for (place, y) in y.iter().enumerate() {
+                    let channel = place / shape.out_plane();
+                    let sum = direct(&shape, x.data(), weight.data(), place);
+                    let at = |values: Option<&[f32]>, place: usize, without: f64| {
+                        values.map_or(without, |values| f64::from(values[place]))
+                    };
+                    let sum = sum * at(end.scale, channel, 1.0) + at(end.offset, channel, 0.0);
+                    let expected = (sum + at(end.residual, place, 0.0)).max(0.0);
+                    // Sums of up to 4,608 products below 1.
+                    assert!((f64::from(*y) - expected).abs() < 1e-4, "{shape:?} {place}");
+                }
+            }
+        }
     }
 }

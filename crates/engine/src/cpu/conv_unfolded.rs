@@ -11,7 +11,7 @@ use super::product::{Bias, Output, Target, View, ended, matmul, strided};
 use super::simd;
 use crate::buffer::Buffer;
 use crate::kernels::{ConvEnd, ConvGradient, Product};
-use crate::op::ConvShape;
+use crate::op::{Activation, ConvShape};
 use crate::precision::Precision;
 
 /// `y = conv(x, weight)` with its end.
@@ -31,6 +31,13 @@ pub(crate) fn forward(
     let cost = picture_len * shape.rows() * plan.pictures;
     // An offset alone is what the sums start from.
     let start = end.offset.filter(|_| end.scale.is_none());
+    // Of a picture alone the product itself can end with the activation.
+    let ends = plan.pictures == 1 && ends_early(end);
+    let activation = if ends {
+        end.activation
+    } else {
+        Activation::None
+    };
     for_each(plan.num_tasks(shape), cost, |task| {
         let mut task = Task::new(shape, plan, task);
         let at = task.pictures.start * picture_len;
@@ -47,14 +54,21 @@ pub(crate) fn forward(
             task.split_phases(x, group);
             for lines in task.chunks() {
                 task.unfold(x, group, &lines);
-                forward_lines(&task, (x, weight), (group, lines), start, y);
+                forward_lines(&task, (x, weight), (group, lines), (start, activation), y);
             }
         }
         if let Some(scale) = end.scale {
             scale_planes(shape, scale, end.offset, y);
         }
-        finish(end, at, y);
+        if !ends {
+            finish(end, at, y);
+        }
     });
+}
+
+/// Whether nothing stands between the sums, with their offset, and the activation.
+pub(super) fn ends_early(end: ConvEnd<'_>) -> bool {
+    end.scale.is_none() && end.residual.is_none()
 }
 
 /// `y = y * scale + offset` by channel.
@@ -79,7 +93,7 @@ fn forward_lines(
     task: &Task<'_>,
     (x, weight): (&[f32], &[f32]),
     (group, lines): (usize, Range<usize>),
-    start: Option<&[f32]>,
+    (start, activation): (Option<&[f32]>, Activation),
     y: &mut [f32],
 ) {
     let shape = task.shape;
@@ -102,6 +116,7 @@ fn forward_lines(
         };
         let output = Output {
             bias: start.map_or(Bias::None, |start| Bias::Rows(&start[group * channels..])),
+            activation,
             ..Output::plain(target)
         };
         // SAFETY: `y` is borrowed exclusively and holds all rows by the assertion.

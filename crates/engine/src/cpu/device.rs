@@ -284,6 +284,10 @@ impl Kernels for Cpu {
         pool::max_forward(shape, x, y, places);
     }
 
+    fn max_pool2d_values(&self, shape: &PoolShape, x: &[f32], y: &mut [f32]) {
+        pool::max_values(shape, x, y);
+    }
+
     fn max_pool2d_backward(&self, shape: &PoolShape, dy: &[f32], places: &[u32], dx: &mut [f32]) {
         pool::max_backward(shape, dy, places, dx);
     }

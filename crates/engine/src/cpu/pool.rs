@@ -2,7 +2,9 @@
 
 use rayon::prelude::*;
 
+use super::parallel::BLOCK;
 use super::simd;
+use super::unfold::take_every;
 use crate::op::PoolShape;
 
 /// Input places along one axis that the window of output place `out` covers.
@@ -64,6 +66,66 @@ pub(crate) fn max_forward(shape: &PoolShape, x: &[f32], y: &mut [f32], places: &
                 places[out] = place as u32;
             });
         });
+}
+
+/// [`max_forward`] without the places: lines first, then columns, each as plain vector arithmetic.
+pub(crate) fn max_values(shape: &PoolShape, x: &[f32], y: &mut [f32]) {
+    let (plane, out_plane) = (shape.plane(), shape.out_plane());
+    let group = (BLOCK / plane.max(1)).max(1);
+    let planes = y.par_chunks_mut(group * out_plane);
+    planes
+        .zip(x.par_chunks(group * plane))
+        .for_each(|(y, x)| largest_of_planes(shape, x, y));
+}
+
+fn largest_of_planes(shape: &PoolShape, x: &[f32], y: &mut [f32]) {
+    let ([_, kernel], [_, stride], [_, padding]) = (shape.kernel, shape.stride, shape.padding);
+    // A line with its padding, split by the column modulo the stride: windows then lie side by side in shifted stretches.
+    let phase_len = shape.out_width + (kernel - 1) / stride;
+    let mut line = vec![f32::NEG_INFINITY; (phase_len * stride).max(padding + shape.width)];
+    let mut phases = vec![f32::NEG_INFINITY; phase_len * stride];
+    let planes = x.chunks_exact(shape.plane());
+    for (x, y) in planes.zip(y.chunks_exact_mut(shape.out_plane())) {
+        for (oy, y) in y.chunks_exact_mut(shape.out_width).enumerate() {
+            let (start, end) = window(
+                oy,
+                shape.kernel[0],
+                shape.stride[0],
+                shape.padding[0],
+                shape.height,
+            );
+            simd::run(
+                #[inline(always)]
+                || {
+                    let lines = x[start * shape.width..end * shape.width].chunks_exact(shape.width);
+                    line[padding..][..shape.width].fill(f32::NEG_INFINITY);
+                    for x in lines {
+                        keep_larger(&mut line[padding..], x);
+                    }
+                    for (phase, to) in phases.chunks_exact_mut(phase_len).enumerate() {
+                        take_every(&line[phase..], stride, to);
+                    }
+                    y.fill(f32::NEG_INFINITY);
+                    for column in 0..kernel {
+                        let at = column % stride * phase_len + column / stride;
+                        keep_larger(y, &phases[at..]);
+                    }
+                },
+            );
+        }
+    }
+}
+
+/// The larger of both; what is no number wins and stays.
+#[inline(always)]
+fn keep_larger(largest: &mut [f32], x: &[f32]) {
+    for (largest, &x) in largest.iter_mut().zip(x) {
+        *largest = if x > *largest || x.is_nan() {
+            x
+        } else {
+            *largest
+        };
+    }
 }
 
 /// [`max_forward`] for windows of two by two side by side.
@@ -183,6 +245,42 @@ fn unhalve(shape: &PoolShape, dy: &[f32], dx: &mut [f32]) {
             dx[width..].fill(0.0);
             for (dx, dy) in dx.as_chunks_mut::<2>().0.iter_mut().zip(dy) {
                 *dx = [dy * 0.25; 2];
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::random_tensor;
+    use crate::op::Pool2d;
+
+    #[test]
+    fn largest_values_without_places_are_the_same() {
+        let pools = [
+            ([2, 2], [2, 2], [0, 0]),
+            ([3, 3], [2, 2], [1, 1]),
+            ([3, 2], [1, 3], [1, 0]),
+            ([1, 5], [4, 1], [0, 2]),
+        ];
+        for (kernel, stride, padding) in pools {
+            let pool = Pool2d {
+                kernel,
+                stride,
+                padding,
+            };
+            for size in [[5, 7], [8, 40]] {
+                let mut x = random_tensor(&[2, 3, size[0], size[1]], 1);
+                x.data_mut()[4] = f32::NAN;
+                let (shape, out) = PoolShape::check("pool", x.shape(), pool).unwrap();
+                let len = out.iter().product();
+                let (mut y, mut places) = (vec![0.0; len], vec![0; len]);
+                max_forward(&shape, x.data(), &mut y, &mut places);
+                let mut values = vec![0.0; len];
+                max_values(&shape, x.data(), &mut values);
+                let same = |(a, b): (&f32, &f32)| a == b || (a.is_nan() && b.is_nan());
+                assert!(y.iter().zip(&values).all(same), "{pool:?} {size:?}");
             }
         }
     }
