@@ -82,6 +82,8 @@ pub(super) unsafe fn blocked(job: &Job<'_>) {
 const LINE: usize = 16;
 /// Panels that are packed together: rows of `b` are then read in stretches of a kilobyte and more.
 const GROUP: usize = 8;
+/// The same for columns of `b` that are contiguous: nothing is gained by more, and threads share the work better.
+const NARROW_GROUP: usize = 2;
 
 fn pack_b(job: &Job<'_>, plan: &Plan, columns: Range<usize>, depth: Range<usize>) -> Scratch {
     let (kernel, width) = (&job.kernel, job.kernel.columns());
@@ -98,14 +100,18 @@ fn pack_b(job: &Job<'_>, plan: &Plan, columns: Range<usize>, depth: Range<usize>
     let mut packed = Scratch::new(panels * width * kernel.cells.count(depth.len()));
     let out = Shared::new(&mut packed);
     let blocks = depth.len().div_ceil(plan.depth);
-    let groups = (panels - first).div_ceil(GROUP);
+    let group = match job.b.view() {
+        Some(view) if view.row_stride == 1 => GROUP,
+        _ => NARROW_GROUP,
+    };
+    let groups = (panels - first).div_ceil(group);
     for_each(plan.is_parallel, groups * blocks, |task| {
         let start = depth.start + task / groups * plan.depth;
         let depths = start..depth.end.min(start + plan.depth);
         let count = kernel.cells.count(depths.len());
         let before = kernel.cells.count(start - depth.start);
-        let panel = first + task % groups * GROUP;
-        let group = GROUP.min(panels - panel);
+        let panel = first + task % groups * group;
+        let group = group.min(panels - panel);
         let from = columns.start + panel * width;
         let lines = from..columns.end.min(from + group * width);
         let staging = cells::staging_len(kernel, job.b, group * width, plan.depth);

@@ -80,7 +80,7 @@ impl Plan {
         let tasks = if threads == 1 {
             1
         } else {
-            (4 * threads).min(work / SMALLEST_TASK).max(1)
+            (8 * threads).min(work / SMALLEST_TASK).max(1)
         };
         let all_panels = columns.div_ceil(width);
         let most = (PACKED_ROWS / slab.min(k).max(1)).clamp(2 * tile_rows, ROWS);
