@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use engine::{SIMD_VARIABLE, SimdChoice, SimdLevel};
 use schema::Problem;
 use serde_json::json;
 
@@ -24,6 +25,7 @@ const OPTIONAL: [Optional; 1] = [Optional {
 pub(crate) fn run(output: Output) -> Result<(), Problem> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let simd = instruction_sets();
+    let choice = engine::simd_choice();
     let writable = tempdir_is_writable();
     let optional: Vec<_> = OPTIONAL
         .iter()
@@ -31,9 +33,10 @@ pub(crate) fn run(output: Output) -> Result<(), Problem> {
         .collect();
 
     let mut text = format!(
-        "multifuse {}\n  cores         {cores}\n  instructions  {}\n  temp folder   {}\n",
+        "multifuse {}\n  cores         {cores}\n  instructions  {}\n  kernels       {}\n  temp folder   {}\n",
         env!("CARGO_PKG_VERSION"),
         simd.join(", "),
+        kernels(choice),
         if writable {
             "writable"
         } else {
@@ -52,12 +55,37 @@ pub(crate) fn run(output: Output) -> Result<(), Problem> {
         "version": env!("CARGO_PKG_VERSION"),
         "cores": cores,
         "instructions": simd,
+        "kernels": choice.level.name(),
         "temp_folder_writable": writable,
         "optional": optional.iter().map(|(optional, found)| json!({
             "program": optional.program, "path": found, "gives": optional.gives,
         })).collect::<Vec<_>>(),
     });
     output.result(&text, &value)
+}
+
+/// Which instruction set the kernels use, and how that is changed.
+fn kernels(choice: &SimdChoice) -> String {
+    let name = choice.level.name();
+    let lower: Vec<_> = SimdLevel::ALL
+        .into_iter()
+        .filter(|level| *level < choice.found)
+        .map(SimdLevel::name)
+        .collect();
+    if let Some(word) = &choice.unknown_word {
+        return format!(
+            "{name} ({SIMD_VARIABLE}={word:?} is ignored: it knows {})",
+            SimdLevel::ALL.map(SimdLevel::name).join(", ")
+        );
+    }
+    if choice.level < choice.found {
+        let found = choice.found.name();
+        return format!("{name} (lowered from {found} by {SIMD_VARIABLE})");
+    }
+    if lower.is_empty() {
+        return name.to_owned();
+    }
+    format!("{name} ({SIMD_VARIABLE} lowers it: {})", lower.join(", "))
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -89,4 +117,32 @@ fn find(program: &str) -> Option<PathBuf> {
     env::split_paths(&path)
         .map(|folder: PathBuf| folder.join(Path::new(program)))
         .find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_line_says_what_was_asked_and_what_is_used() {
+        let line = |level, word: Option<&str>| {
+            kernels(&SimdChoice {
+                level,
+                found: SimdLevel::Avx512,
+                unknown_word: word.map(str::to_owned),
+            })
+        };
+        assert_eq!(
+            line(SimdLevel::Avx512, None),
+            "avx512 (MULTIFUSE_SIMD lowers it: portable, avx2)"
+        );
+        assert_eq!(
+            line(SimdLevel::Avx2, None),
+            "avx2 (lowered from avx512 by MULTIFUSE_SIMD)"
+        );
+        assert_eq!(
+            line(SimdLevel::Avx512, Some("sse9")),
+            "avx512 (MULTIFUSE_SIMD=\"sse9\" is ignored: it knows portable, avx2, avx512, avx512bf16)"
+        );
+    }
 }
