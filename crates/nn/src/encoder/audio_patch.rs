@@ -12,8 +12,7 @@ use crate::{
     InputInfo, NnError, Scope,
     input::floats,
     layer::{
-        ActivationKind, Conv, ConvConfig, LayerNorm, Position, PositionKind, TransformerBlock,
-        TransformerBlockConfig, stack_of,
+        ActivationKind, Conv, ConvConfig, TokenStack, TokenStackConfig, TransformerBlockConfig,
     },
     settings::Check,
 };
@@ -67,14 +66,11 @@ impl Default for AudioPatchConfig {
 /// mean over tokens takes the place of the class token.
 pub struct AudioPatch {
     patches: Conv,
-    position: Position,
-    blocks: Vec<TransformerBlock>,
-    norm: LayerNorm,
+    stack: TokenStack,
     embed_dim: usize,
     num_tokens: usize,
     shape: [usize; 2],
     info: InputInfo,
-    dropout_rate: f32,
     num_activations: usize,
 }
 
@@ -143,20 +139,21 @@ impl AudioPatch {
         };
         let along = shape.map(|len| patches.out_size(len).unwrap_or(0));
         let num_tokens = along[0] * along[1];
-        let learned = PositionKind::Learned;
+        let parts = TokenStackConfig {
+            num_blocks: config.num_blocks,
+            block: &config.block,
+            dropout_rate: config.dropout_rate,
+        };
+        let stack = TokenStack::build(scope, (num_tokens, dim), parts)?;
+        let num_activations = shape[0] * shape[1] + stack.num_activations();
         Ok(Self {
             patches: Conv::build(scope, "patches", &patches, ActivationKind::None)?,
-            position: Position::build(scope, "position", learned, num_tokens, dim)?,
-            blocks: stack_of(scope, config.num_blocks, &config.block, dim)?,
-            norm: LayerNorm::build(scope, "norm", dim, config.block.norm_eps)?,
+            stack,
             embed_dim: dim,
             num_tokens,
             shape,
             info: info.clone(),
-            dropout_rate: config.dropout_rate as f32,
-            num_activations: shape[0] * shape[1]
-                + 4 * num_tokens * dim
-                + config.num_blocks * config.block.num_activations(num_tokens, dim),
+            num_activations,
         })
     }
 }
@@ -180,12 +177,6 @@ impl Encoder for AudioPatch {
         let grid = self.patches.forward(tape, &x)?; // [B, D, F', M']
         let columns = tape.reshape(&grid, &[batch, self.embed_dim, self.num_tokens])?;
         let tokens = tape.transpose(&columns, 1, 2)?; // [B, T, D]
-        let placed = self.position.forward(tape, &tokens)?;
-        let mut x = tape.dropout(&placed, self.dropout_rate)?;
-        for block in &self.blocks {
-            x = block.forward(tape, &x, None)?;
-        }
-        let normed = self.norm.forward(tape, &x)?;
-        Ok(tape.mean_tokens(&normed, None)?)
+        self.stack.forward(tape, &tokens)
     }
 }

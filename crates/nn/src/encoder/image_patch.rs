@@ -8,8 +8,7 @@ use crate::{
     InputInfo, NnError, Scope,
     input::floats,
     layer::{
-        ActivationKind, Conv, ConvConfig, LayerNorm, Position, PositionKind, TransformerBlock,
-        TransformerBlockConfig, stack_of,
+        ActivationKind, Conv, ConvConfig, TokenStack, TokenStackConfig, TransformerBlockConfig,
     },
     settings::Check,
 };
@@ -57,14 +56,11 @@ impl Default for ImagePatchConfig {
 /// of a class token (Beyer et al. 2022, arXiv:2205.01580).
 pub struct ImagePatch {
     patches: Conv,
-    position: Position,
-    blocks: Vec<TransformerBlock>,
-    norm: LayerNorm,
+    stack: TokenStack,
     embed_dim: usize,
     num_tokens: usize,
     size_px: usize,
     info: InputInfo,
-    dropout_rate: f32,
     num_activations: usize,
 }
 
@@ -122,20 +118,21 @@ impl ImagePatch {
             padding: 0,
         };
         let num_tokens = patches.out_size(size_px).unwrap_or(0).pow(2);
-        let learned = PositionKind::Learned;
+        let parts = TokenStackConfig {
+            num_blocks: config.num_blocks,
+            block: &config.block,
+            dropout_rate: config.dropout_rate,
+        };
+        let stack = TokenStack::build(scope, (num_tokens, dim), parts)?;
+        let num_activations = 3 * size_px * size_px + stack.num_activations();
         Ok(Self {
             patches: Conv::build(scope, "patches", &patches, ActivationKind::None)?,
-            position: Position::build(scope, "position", learned, num_tokens, dim)?,
-            blocks: stack_of(scope, config.num_blocks, &config.block, dim)?,
-            norm: LayerNorm::build(scope, "norm", dim, config.block.norm_eps)?,
+            stack,
             embed_dim: dim,
             num_tokens,
             size_px,
             info: info.clone(),
-            dropout_rate: config.dropout_rate as f32,
-            num_activations: 3 * size_px * size_px
-                + 4 * num_tokens * dim
-                + config.num_blocks * config.block.num_activations(num_tokens, dim),
+            num_activations,
         })
     }
 }
@@ -159,12 +156,6 @@ impl Encoder for ImagePatch {
         let flat = [grid.shape()[0], self.embed_dim, self.num_tokens];
         let columns = tape.reshape(&grid, &flat)?;
         let tokens = tape.transpose(&columns, 1, 2)?; // [B, T, D]
-        let placed = self.position.forward(tape, &tokens)?;
-        let mut x = tape.dropout(&placed, self.dropout_rate)?;
-        for block in &self.blocks {
-            x = block.forward(tape, &x, None)?;
-        }
-        let normed = self.norm.forward(tape, &x)?;
-        Ok(tape.mean_tokens(&normed, None)?)
+        self.stack.forward(tape, &tokens)
     }
 }

@@ -7,10 +7,7 @@ use super::{Encoder, EncoderConfig, registry, series_conv::series};
 use crate::{
     InputInfo, NnError, Scope,
     input::floats,
-    layer::{
-        LayerNorm, Linear, Position, PositionKind, TransformerBlock, TransformerBlockConfig,
-        stack_of,
-    },
+    layer::{Linear, TokenStack, TokenStackConfig, TransformerBlockConfig},
     settings::Check,
 };
 
@@ -56,13 +53,10 @@ impl Default for SeriesPatchConfig {
 /// Nie et al. 2023, "A Time Series is Worth 64 Words", arXiv:2211.14730. Differs: a token sees all channels.
 pub struct SeriesPatch {
     patches: Linear,
-    position: Position,
-    blocks: Vec<TransformerBlock>,
-    norm: LayerNorm,
+    stack: TokenStack,
     num_tokens: usize,
     shape: [usize; 2],
     info: InputInfo,
-    dropout_rate: f32,
     num_activations: usize,
 }
 
@@ -115,19 +109,20 @@ impl SeriesPatch {
         let dim = config.embed_dim;
         let num_tokens = shape[1] / config.patch.max(1);
         let patch_len = shape[0] * config.patch;
-        let learned = PositionKind::Learned;
+        let parts = TokenStackConfig {
+            num_blocks: config.num_blocks,
+            block: &config.block,
+            dropout_rate: config.dropout_rate,
+        };
+        let stack = TokenStack::build(scope, (num_tokens, dim), parts)?;
+        let num_activations = 2 * shape[0] * shape[1] + stack.num_activations();
         Ok(Self {
             patches: Linear::build(scope, "patches", patch_len, dim)?,
-            position: Position::build(scope, "position", learned, num_tokens, dim)?,
-            blocks: stack_of(scope, config.num_blocks, &config.block, dim)?,
-            norm: LayerNorm::build(scope, "norm", dim, config.block.norm_eps)?,
+            stack,
             num_tokens,
             shape,
             info: info.clone(),
-            dropout_rate: config.dropout_rate as f32,
-            num_activations: 2 * shape[0] * shape[1]
-                + 4 * num_tokens * dim
-                + config.num_blocks * config.block.num_activations(num_tokens, dim),
+            num_activations,
         })
     }
 }
@@ -152,12 +147,6 @@ impl Encoder for SeriesPatch {
         let x = tape.transpose(&x, 1, 2)?; // [B, T', C, P]
         let x = tape.reshape(&x, &[batch, self.num_tokens, channels * patch])?;
         let tokens = self.patches.forward(tape, &x)?;
-        let placed = self.position.forward(tape, &tokens)?;
-        let mut x = tape.dropout(&placed, self.dropout_rate)?;
-        for block in &self.blocks {
-            x = block.forward(tape, &x, None)?;
-        }
-        let normed = self.norm.forward(tape, &x)?;
-        Ok(tape.mean_tokens(&normed, None)?)
+        self.stack.forward(tape, &tokens)
     }
 }

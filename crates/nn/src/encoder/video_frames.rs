@@ -7,10 +7,7 @@ use super::{Encoder, EncoderConfig, ImageConv, ImageConvConfig, registry};
 use crate::{
     InputInfo, InputWidth, NnError, Scope,
     input::floats,
-    layer::{
-        LayerNorm, Linear, Position, PositionKind, TransformerBlock, TransformerBlockConfig,
-        stack_of,
-    },
+    layer::{Linear, TokenStack, TokenStackConfig, TransformerBlockConfig},
     settings::Check,
 };
 
@@ -59,12 +56,9 @@ impl Default for VideoFramesConfig {
 pub struct VideoFrames {
     frame: ImageConv,
     project: Linear,
-    position: Position,
-    blocks: Vec<TransformerBlock>,
-    norm: LayerNorm,
+    stack: TokenStack,
     shape: [usize; 4],
     info: InputInfo,
-    dropout_rate: f32,
     num_activations: usize,
 }
 
@@ -137,18 +131,19 @@ impl VideoFrames {
             InputWidth::Pixels { size_px },
         );
         let frame = ImageConv::build(&config.frame(), &one, &mut scope.child("frame"))?;
-        let learned = PositionKind::Learned;
-        let num_activations = num_frames * (frame.num_activations() + 4 * dim)
-            + config.num_blocks * config.block.num_activations(num_frames, dim);
+        let parts = TokenStackConfig {
+            num_blocks: config.num_blocks,
+            block: &config.block,
+            dropout_rate: config.dropout_rate,
+        };
+        let stack = TokenStack::build(scope, (num_frames, dim), parts)?;
+        let num_activations = num_frames * frame.num_activations() + stack.num_activations();
         Ok(Self {
             project: Linear::build(scope, "project", frame.embed_dim(), dim)?,
-            position: Position::build(scope, "position", learned, num_frames, dim)?,
-            blocks: stack_of(scope, config.num_blocks, &config.block, dim)?,
-            norm: LayerNorm::build(scope, "norm", dim, config.block.norm_eps)?,
+            stack,
             frame,
             shape: [num_frames, 3, size_px, size_px],
             info: info.clone(),
-            dropout_rate: config.dropout_rate as f32,
             num_activations,
         })
     }
@@ -173,12 +168,6 @@ impl Encoder for VideoFrames {
         let frames = self.frame.encode(tape, &pictures)?;
         let frames = self.project.forward(tape, &frames)?;
         let tokens = tape.reshape(&frames, &[batch, count, self.embed_dim()])?;
-        let placed = self.position.forward(tape, &tokens)?;
-        let mut x = tape.dropout(&placed, self.dropout_rate)?;
-        for block in &self.blocks {
-            x = block.forward(tape, &x, None)?;
-        }
-        let normed = self.norm.forward(tape, &x)?;
-        Ok(tape.mean_tokens(&normed, None)?)
+        self.stack.forward(tape, &tokens)
     }
 }

@@ -10,6 +10,7 @@ mod linear;
 mod mlp;
 mod position;
 mod residual_block;
+mod token_stack;
 mod transformer_block;
 
 pub use activation::ActivationKind;
@@ -20,4 +21,5 @@ pub use linear::Linear;
 pub use mlp::Mlp;
 pub use position::{Position, PositionKind};
 pub use residual_block::ResidualBlock;
+pub use token_stack::{TokenStack, TokenStackConfig};
 pub use transformer_block::{NormPlace, TransformerBlock, TransformerBlockConfig, stack_of};
