@@ -59,6 +59,17 @@ impl Form {
         }
     }
 
+    /// How many frames of which size, of a form of frames.
+    pub(crate) fn frames(&self) -> Option<(usize, usize)> {
+        match *self {
+            Self::Frames {
+                num_frames,
+                size_px,
+            } => Some((num_frames, size_px)),
+            _ => None,
+        }
+    }
+
     /// Bytes of one cell in this form; of a series an estimate, as its channels show when it is decoded.
     pub(crate) fn num_bytes(&self) -> usize {
         const CHANNELS: usize = 4;

@@ -147,8 +147,8 @@ struct Source {
 
 impl Source {
     fn batch(&self, epoch: u64, rows: Vec<usize>) -> Batch {
-        let augment = self.augment.map(|augment| Augmentation {
-            augment,
+        let augment = self.augment.map(|amounts| Augmentation {
+            amounts,
             seed: self.seed.named("augment").at(epoch),
         });
         let inputs = self

@@ -259,15 +259,20 @@ impl Reader {
         })
     }
 
+    /// What a row shows; `None` if it cannot be read.
+    fn vector(&self, dataset: &Dataset, row: usize) -> Option<Vec<f32>> {
+        let item = dataset.item(self.col, row, self.form)?;
+        Some(describe(&item))
+    }
+
     /// The rows that can be read, and what each shows. Rows that show another number of things than the first, such as
     /// a series of other channels, are left out.
     fn vectors(&self, dataset: &Dataset, rows: &[usize]) -> (Vec<usize>, Vec<Vec<f32>>) {
         let (mut kept, mut vectors) = (Vec::new(), Vec::<Vec<f32>>::new());
         for row in rows {
-            let Some(item) = dataset.item(self.col, *row, self.form) else {
+            let Some(vector) = self.vector(dataset, *row) else {
                 continue;
             };
-            let vector = describe(&item);
             if vectors
                 .first()
                 .is_none_or(|first| first.len() == vector.len())
@@ -345,17 +350,14 @@ impl Expert for MediaFeature {
                 col: cols[0],
                 form: self.form,
             };
-            let mut scores = Vec::new();
-            for row in rows {
-                let (_, mut vectors) = reader.vectors(dataset, &[*row]);
-                // What cannot be read any more, or shows other things than training did, is described as the mean.
-                vectors.retain(|vector| vector.len() == width);
-                if vectors.is_empty() {
-                    vectors.push(self.scaling.mean.clone());
-                }
-                scores.extend(self.model.scores(&self.scaling.features(&vectors)));
-            }
-            Ok(scores)
+            // What cannot be read any more, or shows other things than training did, is described as the mean.
+            let vector = |row: &usize| {
+                let read = reader.vector(dataset, *row);
+                read.filter(|vector| vector.len() == width)
+                    .unwrap_or_else(|| self.scaling.mean.clone())
+            };
+            let vectors: Vec<Vec<f32>> = rows.iter().map(vector).collect();
+            Ok(self.model.scores(&self.scaling.features(&vectors)))
         })
     }
 

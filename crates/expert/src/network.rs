@@ -531,7 +531,7 @@ fn width_of(fitted: &Fitted) -> InputWidth {
         },
         Fitted::Series(fitted) => InputWidth::Series {
             num_channels: fitted.num_channels(),
-            len: fitted.len(),
+            len: fitted.num_moments(),
         },
         Fitted::Frames(fitted) => InputWidth::Frames {
             num_frames: fitted.num_frames(),

@@ -34,4 +34,4 @@ pub use random::{Rng, Seed};
 pub use record::{Cell, Record};
 pub use suggest::{closest, known};
 pub use target::{FittedTarget, Scale};
-pub use value::{Clip, Picture, Series, Sound, Value, Volume};
+pub use value::{Clip, Picture, Series, Sound, Volume};

@@ -54,18 +54,3 @@ pub struct Volume {
     /// Row-major values in the unit of the file.
     pub voxels: Vec<f32>,
 }
-
-/// What a cell says.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Value {
-    /// Text as written, line ends and all.
-    Text(Arc<str>),
-    /// A picture, already scaled to the size that was asked for.
-    Image(Arc<Picture>),
-    /// A finite number.
-    Number(f64),
-    /// The value's name.
-    Category(Arc<str>),
-    /// Seconds since 1970-01-01T00:00:00Z.
-    Date(i64),
-}

@@ -188,6 +188,11 @@ pub fn clip_header(source: ClipSource<'_>) -> Result<ClipHeader, ClipError> {
     }
 }
 
+/// Whether a file that starts with these bytes is decoded here, without `ffmpeg`.
+pub(crate) fn is_native(start: &[u8]) -> bool {
+    container::of_bytes(start).is_ok_and(Container::is_native)
+}
+
 /// Name of the format of a file that starts with these bytes, if it is a video; pictures and bare sound are none.
 pub(crate) fn known_format(start: &[u8]) -> Option<&'static str> {
     let container = container::of_bytes(start).ok()?;

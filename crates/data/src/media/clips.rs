@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use schema::{Modality, Picture};
 
-use super::{Item, MediaError, Medium, Read, Source, guarded, hash_of};
+use super::{Item, MediaError, Medium, Read, Source, content_hash, guarded};
 use crate::{
     CellRef, Form,
     clip::{self, ClipError, ClipOptions, ClipSource, Sampling, decode_clip},
@@ -50,27 +50,27 @@ impl Medium for Clips {
 
     fn read(&self, source: &Source<'_>, forms: &[Form]) -> Result<Read, MediaError> {
         let path = source.path();
-        let from = place(source, path.as_deref())?;
-        let wanted = forms.iter().filter_map(|form| match *form {
-            Form::Frames {
-                num_frames,
-                size_px,
-            } => Some((num_frames, size_px)),
-            _ => None,
-        });
+        let folder = path.as_deref().filter(|path| path.is_dir());
+        let bytes = match folder {
+            Some(_) => None,
+            None => Some(source.bytes()?),
+        };
+        let from = match &bytes {
+            Some(bytes) if clip::is_native(bytes) => ClipSource::Bytes(bytes),
+            // A program reads the file by itself.
+            _ => place(source, path.as_deref())?,
+        };
         let mut items = Vec::with_capacity(forms.len());
-        for wanted in wanted {
+        for wanted in forms.iter().filter_map(Form::frames) {
             items.push(Item::Frames(frames(from, wanted)?));
         }
         if items.is_empty() {
             frames(from, GLANCE)?;
         }
-        let hash = match &path {
-            // The frames of a folder are files of their own; its name is what two records can share.
-            Some(folder) if folder.is_dir() => hash_of(folder.as_os_str().as_encoded_bytes()),
-            _ => hash_of(&source.bytes()?),
-        };
-        Ok((hash, items))
+        // The frames of a folder are files of their own; its name is what two records can share.
+        let name = folder.map(|folder| folder.as_os_str().as_encoded_bytes());
+        let content = bytes.as_deref().or(name).unwrap_or_default();
+        Ok((content_hash(content), items))
     }
 }
 

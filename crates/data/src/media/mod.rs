@@ -6,7 +6,9 @@ use std::{borrow::Cow, path::Path, path::PathBuf, sync::Arc};
 
 use schema::{Cell, Modality, Picture, Series};
 
-use crate::{CellRef, Form, dataset::content_hash, picture, sound::Spectrogram};
+use crate::{CellRef, Form, picture, sound::Spectrogram};
+
+pub(crate) use crate::dataset::content_hash;
 
 mod clips;
 pub(crate) mod pictures;
@@ -149,9 +151,4 @@ pub(crate) fn guarded<T>(
             "the decoder gave up on the file",
         ))
     })
-}
-
-/// The hash by which duplicates are found.
-pub(crate) fn hash_of(bytes: &[u8]) -> u64 {
-    content_hash(bytes)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use schema::{Modality, Picture};
 
-use super::{Item, MediaError, Medium, Read, Source, guarded, hash_of};
+use super::{Item, MediaError, Medium, Read, Source, content_hash, guarded};
 use crate::{
     Form, decode_picture,
     medical::{DicomOptions, MedicalFormat, decode_dicom, medical_format},
@@ -66,7 +66,7 @@ impl Medium for Pictures {
                 items.push(Item::Picture(Arc::new(resize_picture(&picture, *size_px)?)));
             }
         }
-        Ok((hash_of(&bytes), items))
+        Ok((content_hash(&bytes), items))
     }
 }
 

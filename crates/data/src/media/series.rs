@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use schema::{Modality, Series};
 
-use super::{Item, MediaError, Medium, Read, Source, guarded, hash_of};
+use super::{Item, MediaError, Medium, Read, Source, content_hash, guarded};
 use crate::{
     CellRef, Form,
     series::{
@@ -47,9 +47,9 @@ impl Medium for SeriesFiles {
     }
 
     fn read(&self, source: &Source<'_>, forms: &[Form]) -> Result<Read, MediaError> {
-        let mut series = guarded(std::panic::AssertUnwindSafe(|| decode(source)))?;
+        let mut series = decode(source)?;
         fill_gaps(&mut series);
-        let hash = hash_of(&content(&series));
+        let hash = content_hash(&content(&series));
         let mut items = Vec::with_capacity(forms.len());
         for form in forms {
             if let Form::Series { len } = form {
@@ -62,6 +62,10 @@ impl Medium for SeriesFiles {
 
 /// The series of a cell as it stands there.
 pub(super) fn decode(source: &Source<'_>) -> Result<Series, MediaError> {
+    guarded(|| series_of(source))
+}
+
+fn series_of(source: &Source<'_>) -> Result<Series, MediaError> {
     let limits = SeriesLimits::default();
     if let Some(rows) = source.rows() {
         return Ok(series_from_rows(&rows, &limits)?);

@@ -2,7 +2,7 @@
 
 use schema::{Column, Modality};
 
-use super::{Source, clips, medium, series};
+use super::{Source, clips, guarded, medium, series};
 use crate::{Table, clip_header, sound::sound_header};
 
 /// Cells that are looked at.
@@ -80,7 +80,7 @@ fn moments(source: &Source<'_>) -> Option<usize> {
 
 fn frames(source: &Source<'_>) -> Option<usize> {
     let path = source.path();
-    clip_header(clips::place(source, path.as_deref()).ok()?)
-        .ok()?
-        .num_frames
+    let place = clips::place(source, path.as_deref()).ok()?;
+    let header = guarded(|| Ok(clip_header(place)?));
+    header.ok()?.num_frames
 }

@@ -7,7 +7,7 @@ use std::{
 
 use schema::{Modality, Sound, SpectrogramForm};
 
-use super::{Item, MediaError, Medium, Read, Source, guarded, hash_of};
+use super::{Item, MediaError, Medium, Read, Source, content_hash, guarded};
 use crate::{
     Form,
     clip::{self, ClipOptions, ClipSource, Sampling, decode_clip},
@@ -59,7 +59,7 @@ impl Medium for Sounds {
                 items.push(Item::Spectrogram(Arc::new(spectrogram(&sound, form)?)));
             }
         }
-        Ok((hash_of(&bytes), items))
+        Ok((content_hash(&bytes), items))
     }
 }
 

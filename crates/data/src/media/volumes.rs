@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use schema::{Modality, Picture};
 
-use super::{Item, MediaError, Medium, Read, Source, clips::spread, guarded, hash_of};
+use super::{Item, MediaError, Medium, Read, Source, clips::spread, content_hash, guarded};
 use crate::{
     Form,
     medical::{
@@ -49,13 +49,7 @@ impl Medium for Volumes {
 
     fn read(&self, source: &Source<'_>, forms: &[Form]) -> Result<Read, MediaError> {
         let bytes = source.bytes()?;
-        let wanted = forms.iter().filter_map(|form| match *form {
-            Form::Frames {
-                num_frames,
-                size_px,
-            } => Some((num_frames, size_px)),
-            _ => None,
-        });
+        let wanted = forms.iter().filter_map(Form::frames);
         let most = wanted.clone().map(|(num, _)| num).max().unwrap_or(1);
         let slices = guarded(|| slices(&bytes, most))?;
         let mut items = Vec::with_capacity(forms.len());
@@ -67,7 +61,7 @@ impl Medium for Volumes {
             let scaled = scaled.collect::<Result<Vec<_>, MediaError>>()?;
             items.push(Item::Frames(spread(&scaled, num_frames)));
         }
-        Ok((hash_of(&bytes), items))
+        Ok((content_hash(&bytes), items))
     }
 }
 

@@ -30,6 +30,14 @@ fn series(scale: SeriesScale) -> Preparation {
     Preparation::Series { len: 12, scale }
 }
 
+fn frames(normalise: bool) -> Preparation {
+    Preparation::Frames {
+        num_frames: 3,
+        size_px: 4,
+        normalise,
+    }
+}
+
 fn preparations() -> Vec<(Modality, Preparation)> {
     vec![
         (
@@ -72,6 +80,8 @@ fn preparations() -> Vec<(Modality, Preparation)> {
         (Modality::Series, series(SeriesScale::Centred)),
         (Modality::Series, series(SeriesScale::Own)),
         (Modality::Series, series(SeriesScale::Train)),
+        (Modality::Video, frames(true)),
+        (Modality::Video, frames(false)),
         (Modality::Number, Preparation::Number { num_bins: 0 }),
         (Modality::Number, Preparation::Number { num_bins: 3 }),
         (Modality::Category, Preparation::Category { max_values: 3 }),
@@ -94,7 +104,8 @@ fn cell(modality: Modality, row: usize) -> Cell {
             Modality::Image => plain_png(1, [255, 0, 255]).into(),
             Modality::Audio => wav(11, |_| 1.0).into(),
             Modality::Series => "[[1e30, -1e30], [3, nan]]".into(),
-            Modality::Video | Modality::Volume => Cell::Missing,
+            Modality::Video => plain_png(1, [0, 255, 9]).into(),
+            Modality::Volume => unreachable!("frames are tested on videos"),
             Modality::Number => (-1e300).into(),
             Modality::Category => "never seen".into(),
             Modality::Date => "9999-12-31T23:59:59Z".into(),
@@ -105,7 +116,9 @@ fn cell(modality: Modality, row: usize) -> Cell {
         Modality::Image => plain_png(6, [row as u8 * 40, 10, 200]).into(),
         Modality::Audio => wav(700, |at| (at as f32 * (0.1 + row as f32)).sin() * 0.5).into(),
         Modality::Series => format!("[[{row}, 2], [3, {row}], [-1, 5]]").into(),
-        Modality::Video | Modality::Volume => Cell::Missing,
+        // A picture is a clip of one frame.
+        Modality::Video => plain_png(6, [10, row as u8 * 40, 200]).into(),
+        Modality::Volume => unreachable!("frames are tested on videos"),
         Modality::Number => (row as f64 * 1.5 - 2.0).into(),
         Modality::Category => ["red", "blue", "red", "green", "blue", "red"][row].into(),
         Modality::Date => format!("2024-0{}-1{row}T0{row}:30:00", row + 1).into(),
@@ -124,6 +137,10 @@ fn open(modality: Modality) -> Dataset {
             Form::Picture { size_px: 4 },
             Form::Spectrogram(SOUND),
             Form::Series { len: 12 },
+            Form::Frames {
+                num_frames: 3,
+                size_px: 4,
+            },
         ],
         ..DatasetOptions::default()
     };
@@ -169,7 +186,7 @@ fn a_row_alone_equals_the_row_in_a_batch() {
         let dataset = open(modality);
         let fitted = fit(&preparation, &dataset);
         let augment = Augmentation {
-            augment: Augment {
+            amounts: Augment {
                 image: Some(ImageAugment::default()),
                 sound: Some(SpecAugment::default()),
                 series: Some(SeriesAugment::default()),

@@ -148,8 +148,8 @@ pub(super) fn pixels_into(
     out: &mut [f32],
 ) {
     let plane = picture.width * picture.height;
-    let change =
-        augment.and_then(|(augment, row, col)| Some((augment.image?, augment.rng(row, col))));
+    let change = augment
+        .and_then(|(augment, row, col)| Some((augment.amounts.image?, augment.rng(row, col))));
     match change {
         Some((config, mut rng)) => augment_into(picture, &config, &mut rng, out),
         None => {

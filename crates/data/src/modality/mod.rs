@@ -43,16 +43,9 @@ pub struct Augment {
 #[derive(Debug, Clone, Copy)]
 pub struct Augmentation {
     /// How much.
-    pub augment: Augment,
+    pub amounts: Augment,
     /// Place of this epoch in the tree of random decisions; each row draws from its own place below.
     pub seed: Seed,
-}
-
-impl std::ops::Deref for Augmentation {
-    type Target = Augment;
-    fn deref(&self) -> &Augment {
-        &self.augment
-    }
 }
 
 impl Augmentation {
@@ -193,7 +186,7 @@ impl Fitted {
             Self::Category(_) => 1,
             Self::Pixels(fitted) => 3 * fitted.size_px() * fitted.size_px(),
             Self::Spectrogram(fitted) => fitted.form().num_frames() * fitted.form().num_mels,
-            Self::Series(fitted) => fitted.num_channels() * fitted.len(),
+            Self::Series(fitted) => fitted.num_channels() * fitted.num_moments(),
             Self::Frames(fitted) => 3 * fitted.size_px() * fitted.size_px() * fitted.num_frames(),
             Self::Number(fitted) => fitted.width(),
             Self::Date(_) => DATE_WIDTH,

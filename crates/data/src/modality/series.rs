@@ -64,13 +64,8 @@ impl FittedSeries {
     }
 
     /// Moments of every series.
-    pub fn len(&self) -> usize {
+    pub fn num_moments(&self) -> usize {
         self.len
-    }
-
-    /// Whether there is no moment; never.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
     }
 
     /// Channels of every series.
@@ -98,7 +93,7 @@ impl FittedSeries {
             let Some(series) = series else { continue };
             let mut series = (*series).clone();
             if let Some((config, mut rng)) =
-                augment.and_then(|augment| Some((augment.series?, augment.rng(*row, col))))
+                augment.and_then(|augment| Some((augment.amounts.series?, augment.rng(*row, col))))
             {
                 augment_series(&mut series.values, channels, &config, &mut rng);
             }

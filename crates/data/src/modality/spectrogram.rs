@@ -87,7 +87,7 @@ impl FittedSpectrogram {
                 }
             }
             if let Some((config, mut rng)) =
-                augment.and_then(|augment| Some((augment.sound?, augment.rng(*row, col))))
+                augment.and_then(|augment| Some((augment.amounts.sound?, augment.rng(*row, col))))
             {
                 change_spectrogram(out, num_mels, &config, &mut rng);
             }

@@ -54,12 +54,27 @@ pub(crate) unsafe fn ended_on(
     a: View<'_>,
     b: View<'_>,
 ) {
+    // SAFETY: by the promise of the caller.
+    unsafe { run((threads, Precision::F32), dims, output, a, b) };
+}
+
+/// Any product.
+///
+/// # Safety
+/// The target of `output` must be valid for `m` rows of `n` values, and nobody else may use them meanwhile.
+unsafe fn run(
+    (threads, precision): (Threads, Precision),
+    dims: (usize, usize, usize),
+    output: Output<'_>,
+    a: View<'_>,
+    b: View<'_>,
+) {
     let job = Job {
         dims,
         a: &a,
         b: &b.transposed(),
         output,
-        kernel: Kernel::new(simd::level(), Precision::F32),
+        kernel: Kernel::new(simd::level(), precision),
         threads,
     };
     // SAFETY: by the promise of the caller.
@@ -94,21 +109,14 @@ fn matmul_on(threads: Threads, c: &mut [f32], a: &[f32], b: &[f32], product: Pro
     } else {
         a
     };
-    let columns = if product.transpose_b {
-        b
-    } else {
+    let b = if product.transpose_b {
         b.transposed()
+    } else {
+        b
     };
-    let job = Job {
-        dims: (m, n, k),
-        a: &a,
-        b: &columns,
-        output: Output::plain(target),
-        kernel: Kernel::new(simd::level(), product.precision),
-        threads,
-    };
+    let how = (threads, product.precision);
     // SAFETY: `c` is borrowed exclusively and long enough by the assertion.
-    unsafe { multiply(&job) };
+    unsafe { run(how, (m, n, k), Output::plain(target), a, b) };
 }
 
 /// As many products as `c` has room for, each on one thread.

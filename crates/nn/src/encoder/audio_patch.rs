@@ -11,9 +11,7 @@ use super::{
 use crate::{
     InputInfo, NnError, Scope,
     input::floats,
-    layer::{
-        ActivationKind, Conv, ConvConfig, TokenStack, TokenStackConfig, TransformerBlockConfig,
-    },
+    layer::{ConvConfig, PatchStack, TokenStackConfig, TransformerBlockConfig},
     settings::Check,
 };
 
@@ -65,10 +63,7 @@ impl Default for AudioPatchConfig {
 /// Gong et al. 2021, "AST: Audio Spectrogram Transformer", arXiv:2104.01778. Differs: patches do not overlap, and the
 /// mean over tokens takes the place of the class token.
 pub struct AudioPatch {
-    patches: Conv,
-    stack: TokenStack,
-    embed_dim: usize,
-    num_tokens: usize,
+    stack: PatchStack,
     shape: [usize; 2],
     info: InputInfo,
     num_activations: usize,
@@ -132,25 +127,20 @@ impl AudioPatch {
         info: &InputInfo,
         scope: &mut Scope<'_>,
     ) -> Result<Self, NnError> {
-        let (shape, dim) = (spectrogram(info)?, config.embed_dim);
+        let shape = spectrogram(info)?;
         let patches = ConvConfig {
             stride: config.patch,
-            ..ConvConfig::plain(1, dim, config.patch)
+            ..ConvConfig::plain(1, config.embed_dim, config.patch)
         };
-        let along = shape.map(|len| patches.out_size(len).unwrap_or(0));
-        let num_tokens = along[0] * along[1];
         let parts = TokenStackConfig {
             num_blocks: config.num_blocks,
             block: &config.block,
             dropout_rate: config.dropout_rate,
         };
-        let stack = TokenStack::build(scope, (num_tokens, dim), parts)?;
+        let stack = PatchStack::build(scope, shape, &patches, parts)?;
         let num_activations = shape[0] * shape[1] + stack.num_activations();
         Ok(Self {
-            patches: Conv::build(scope, "patches", &patches, ActivationKind::None)?,
             stack,
-            embed_dim: dim,
-            num_tokens,
             shape,
             info: info.clone(),
             num_activations,
@@ -160,7 +150,7 @@ impl AudioPatch {
 
 impl Encoder for AudioPatch {
     fn embed_dim(&self) -> usize {
-        self.embed_dim
+        self.stack.dim()
     }
 
     fn num_activations(&self) -> usize {
@@ -174,9 +164,6 @@ impl Encoder for AudioPatch {
         let x = floats(tape, input, &self.info, &self.shape)?;
         let batch = x.shape()[0];
         let x = tape.reshape(&x, &[batch, 1, self.shape[0], self.shape[1]])?;
-        let grid = self.patches.forward(tape, &x)?; // [B, D, F', M']
-        let columns = tape.reshape(&grid, &[batch, self.embed_dim, self.num_tokens])?;
-        let tokens = tape.transpose(&columns, 1, 2)?; // [B, T, D]
-        self.stack.forward(tape, &tokens)
+        self.stack.forward(tape, &x)
     }
 }

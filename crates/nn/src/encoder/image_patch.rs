@@ -7,9 +7,7 @@ use super::{Encoder, EncoderConfig, image_conv::pixels, registry};
 use crate::{
     InputInfo, NnError, Scope,
     input::floats,
-    layer::{
-        ActivationKind, Conv, ConvConfig, TokenStack, TokenStackConfig, TransformerBlockConfig,
-    },
+    layer::{ConvConfig, PatchStack, TokenStackConfig, TransformerBlockConfig},
     settings::Check,
 };
 
@@ -55,10 +53,7 @@ impl Default for ImagePatchConfig {
 /// Dosovitskiy et al. 2021, "An Image is Worth 16x16 Words", arXiv:2010.11929. Differs: the mean over tokens instead
 /// of a class token (Beyer et al. 2022, arXiv:2205.01580).
 pub struct ImagePatch {
-    patches: Conv,
-    stack: TokenStack,
-    embed_dim: usize,
-    num_tokens: usize,
+    stack: PatchStack,
     size_px: usize,
     info: InputInfo,
     num_activations: usize,
@@ -109,27 +104,23 @@ impl ImagePatch {
         info: &InputInfo,
         scope: &mut Scope<'_>,
     ) -> Result<Self, NnError> {
-        let (size_px, dim) = (pixels(info)?, config.embed_dim);
+        let size_px = pixels(info)?;
         let patches = ConvConfig {
             in_channels: 3,
-            out_channels: dim,
+            out_channels: config.embed_dim,
             kernel: config.patch_px,
             stride: config.patch_px,
             padding: 0,
         };
-        let num_tokens = patches.out_size(size_px).unwrap_or(0).pow(2);
         let parts = TokenStackConfig {
             num_blocks: config.num_blocks,
             block: &config.block,
             dropout_rate: config.dropout_rate,
         };
-        let stack = TokenStack::build(scope, (num_tokens, dim), parts)?;
+        let stack = PatchStack::build(scope, [size_px; 2], &patches, parts)?;
         let num_activations = 3 * size_px * size_px + stack.num_activations();
         Ok(Self {
-            patches: Conv::build(scope, "patches", &patches, ActivationKind::None)?,
             stack,
-            embed_dim: dim,
-            num_tokens,
             size_px,
             info: info.clone(),
             num_activations,
@@ -139,7 +130,7 @@ impl ImagePatch {
 
 impl Encoder for ImagePatch {
     fn embed_dim(&self) -> usize {
-        self.embed_dim
+        self.stack.dim()
     }
 
     fn num_activations(&self) -> usize {
@@ -152,10 +143,6 @@ impl Encoder for ImagePatch {
     fn forward(&self, tape: &mut Tape<'_>, input: &InputBatch) -> Result<Var, NnError> {
         let shape = [3, self.size_px, self.size_px];
         let x = floats(tape, input, &self.info, &shape)?;
-        let grid = self.patches.forward(tape, &x)?; // [B, D, H', W']
-        let flat = [grid.shape()[0], self.embed_dim, self.num_tokens];
-        let columns = tape.reshape(&grid, &flat)?;
-        let tokens = tape.transpose(&columns, 1, 2)?; // [B, T, D]
-        self.stack.forward(tape, &tokens)
+        self.stack.forward(tape, &x)
     }
 }
