@@ -37,7 +37,10 @@ impl Media {
     pub(super) fn of(table: &Table, col: usize, profile: &Profile) -> Self {
         let mut media = Self::default();
         // Numbers and long texts are no paths; spare the file system.
-        if profile.mostly(profile.num_numbers, 0.5) || profile.num_lists > 0 {
+        let has_numbers = [profile.num_numbers, profile.num_series]
+            .into_iter()
+            .any(|num| profile.mostly(num, 0.5));
+        if has_numbers || profile.num_lists > 0 {
             return media;
         }
         for row in profile.sample_rows(table, col, SAMPLE) {

@@ -5,8 +5,15 @@ use std::{borrow::Cow, collections::HashMap};
 use schema::Cell;
 
 use crate::{
-    CellRef, Table, dataset::content_hash, is_missing_word, number_name, parse_date, parse_number,
+    CellRef, SeriesLimits, Table, dataset::content_hash, is_missing_word, number_name, parse_date,
+    parse_number, parse_series,
 };
+
+/// Whether a text is a list of at least two numbers in brackets.
+fn is_series(text: &str) -> bool {
+    text.starts_with('[')
+        && parse_series(text, &SeriesLimits::default()).is_ok_and(|series| series.values.len() >= 2)
+}
 
 /// Whether a part of a list is a number, or a list of such.
 fn is_numeric(cell: &Cell) -> bool {
@@ -110,6 +117,7 @@ impl Profile {
         self.num_addresses +=
             usize::from(text.starts_with("http://") || text.starts_with("https://"));
         self.num_dates += usize::from(parse_date(text).is_some());
+        self.num_series += usize::from(is_series(text));
     }
 
     pub(super) fn num_missing(&self) -> usize {

@@ -35,6 +35,8 @@ fn modalities_are_told_from_content() {
             .with("colour", ["red", "green", "NA"][row % 3])
             .with("day", format!("2024-03-{:02}", 1 + row % 28))
             .with("note", format!("the {row} th of many words in a row"))
+            .with("wave", format!("[{row}, 2.5, null, -3]"))
+            .with("list", Cell::List(vec![(row as f64).into(), 7.0.into()]))
             .with(
                 "word",
                 ["alpha", "beta", "gamma"][row % 3].repeat(1 + row / 3),
@@ -49,6 +51,8 @@ fn modalities_are_told_from_content() {
         ("colour", Modality::Category),
         ("day", Modality::Date),
         ("note", Modality::Text),
+        ("wave", Modality::Series),
+        ("list", Modality::Series),
         ("word", Modality::Text),
     ] {
         assert_eq!(kind(&seen, name), (modality, Role::Input), "{name}");
