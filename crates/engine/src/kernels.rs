@@ -6,8 +6,10 @@
 //! Sums must not depend on the number of threads.
 
 pub(crate) mod describe;
+mod kept;
 
 pub(crate) use describe::*;
+pub(crate) use kept::{Kept, Weight};
 
 use crate::op::{Activation, ConvShape, PoolShape};
 
@@ -85,7 +87,7 @@ pub(crate) trait Kernels: Sync {
         &self,
         shape: LinearShape,
         x: &[f32],
-        weight: &[f32],
+        weight: Weight<'_>,
         end: LinearEnd<'_>,
         y: &mut [f32],
     );
@@ -104,6 +106,18 @@ pub(crate) trait Kernels: Sync {
     // Convolutions
     /// `y = conv(x, weight)` with its end.
     fn conv2d(&self, shape: &ConvShape, x: &[f32], weight: &[f32], end: ConvEnd<'_>, y: &mut [f32]);
+    /// Whether [`Kernels::conv2d_max_pool`] is the way for a shape; if not, both are done apart.
+    fn pools_convolution(&self, shape: &ConvShape) -> bool;
+    /// The largest values of the windows of `conv(x, weight)`, with its end, and their places where they are wanted.
+    /// The end has no scale and no residual.
+    fn conv2d_max_pool(
+        &self,
+        shapes: (&ConvShape, &PoolShape),
+        x: &[f32],
+        weight: &[f32],
+        end: ConvEnd<'_>,
+        out: (&mut [f32], Option<&mut [u32]>),
+    );
     /// Writes the gradient of the input, and writes or adds to that of the weight.
     fn conv2d_backward(
         &self,
@@ -112,7 +126,13 @@ pub(crate) trait Kernels: Sync {
         dw: Option<(&mut [f32], bool)>,
     );
     /// Gradient of the bias: the sum over pictures and pixels.
-    fn conv2d_backward_bias(&self, shape: &ConvShape, dy: &[f32], db: &mut [f32], accumulate: bool);
+    fn conv2d_backward_bias(
+        &self,
+        shape: ChannelShape,
+        dy: &[f32],
+        db: &mut [f32],
+        accumulate: bool,
+    );
 
     // Norms
     /// `y = (x - mean) / deviation * weight + bias` for every row.

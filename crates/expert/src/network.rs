@@ -320,7 +320,9 @@ impl Kind for NetworkKind {
         }
         .description()?;
         pack.description = description.network;
-        let network = Network::open(&pack)?;
+        let mut network = Network::open(&pack)?;
+        // An opened network answers and does not change.
+        network.parameters.keep_packed();
         if network.target() != target {
             return Err(ExpertError::BadPack {
                 expert: config.name.clone(),

@@ -105,6 +105,12 @@ impl Net {
         Self { precision, ..self }
     }
 
+    /// The same for many answers and no further step.
+    pub(crate) fn for_answers(mut self) -> Self {
+        self.parameters.keep_packed();
+        self
+    }
+
     /// One training step; gives the loss.
     pub(crate) fn step(&mut self) -> f32 {
         const RATE: f32 = 1e-4;

@@ -45,11 +45,10 @@ pub(crate) fn seed_model(source: &Source) -> Net {
         let text = text_block.post_norm(tape, &x);
         let text = tape.mean_tokens(&text, None).unwrap();
         let x = batch.pictures(tape);
-        let bias = Some(conv_bias);
+        let (weights, pool) = ((conv, Some(conv_bias)), Pool2d::square(2));
         let y = tape
-            .conv2d(&x, conv, bias, Conv2d::default(), Activation::Relu)
+            .conv2d_max_pool(&x, weights, Conv2d::default(), Activation::Relu, pool)
             .unwrap();
-        let y = tape.max_pool2d(&y, Pool2d::square(2)).unwrap();
         let picture = tape.reshape(&y, &[batch.len, FLAT]).unwrap();
         let both = tape.concat(&[text, picture], 1).unwrap();
         let x = fuse.forward(tape, &both, Activation::Relu);

@@ -41,6 +41,7 @@ pub(crate) fn run(arguments: &[String]) {
         let batch_size = phase.strip_prefix("infer").unwrap().parse().unwrap();
         let expected = source.values("expected.output");
         drop(source);
+        let net = net.for_answers();
         infer(&net, phase, &net.batch.first(batch_size), expected);
     }
 }

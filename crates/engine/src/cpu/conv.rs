@@ -2,8 +2,8 @@
 
 use super::parallel::map;
 use super::winograd::{self, TileSize};
-use super::{activation, conv_unfolded, math, simd};
-use crate::kernels::{ConvEnd, ConvGradient};
+use super::{activation, conv_single, conv_unfolded, math, simd};
+use crate::kernels::{ChannelShape, ConvEnd, ConvGradient, OutGradient};
 use crate::op::{Activation, ConvShape};
 
 /// How the three products of a convolution are computed.
@@ -32,6 +32,11 @@ impl Algorithm {
             Self::Unfolded
         }
     }
+}
+
+/// Whether the pictures of a convolution are taken one by one, so that each can be pooled while it is in the cache.
+pub(crate) fn pools(shape: &ConvShape) -> bool {
+    Algorithm::choose(shape) == Algorithm::Unfolded && !conv_single::fits(shape)
 }
 
 /// `y = conv(x, weight)` with its end.
@@ -81,25 +86,26 @@ pub(crate) fn backward(
     dw: Option<(&mut [f32], bool)>,
 ) {
     let shape = gradient.shape;
-    let Algorithm::Winograd(size) = Algorithm::choose(shape) else {
+    let (Algorithm::Winograd(size), OutGradient::Whole(dy)) =
+        (Algorithm::choose(shape), gradient.dy)
+    else {
         conv_unfolded::backward(gradient, dx, dw);
         return;
     };
     if let Some((dw, accumulate)) = dw {
-        winograd::backward_weight(size, shape, (gradient.x, gradient.dy), dw, accumulate);
+        winograd::backward_weight(size, shape, (gradient.x, dy), dw, accumulate);
     }
     if let Some(dx) = dx {
-        winograd::backward_input(size, shape, gradient.dy, gradient.weight, dx);
+        winograd::backward_input(size, shape, dy, gradient.weight, dx);
     }
 }
 
 /// Gradient of the bias: the sum over pictures and pixels.
-pub(crate) fn backward_bias(shape: &ConvShape, dy: &[f32], db: &mut [f32], accumulate: bool) {
-    let plane = shape.out_plane();
-    let cost = plane * shape.batch;
-    let sums = map(shape.out_channels, cost, |channel| {
+pub(crate) fn backward_bias(shape: ChannelShape, dy: &[f32], db: &mut [f32], accumulate: bool) {
+    let cost = shape.plane * shape.batch;
+    let sums = map(shape.channels, cost, |channel| {
         let planes = (0..shape.batch).map(|picture| {
-            let dy = &dy[(picture * shape.out_channels + channel) * plane..][..plane];
+            let dy = &dy[shape.at(picture, channel)..][..shape.plane];
             simd::run(
                 #[inline(always)]
                 || {

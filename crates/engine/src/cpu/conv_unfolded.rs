@@ -3,15 +3,17 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use super::conv::finish;
 use super::conv_single;
 use super::conv_task::{MOST_PIECES, PIXELS, Plan, Task};
 use super::parallel::{Shared, for_each, map};
 use super::product::{Bias, Output, Target, View, ended, matmul, strided};
-use super::simd;
+use super::{activation, pool, simd};
 use crate::buffer::Buffer;
-use crate::kernels::{ConvEnd, ConvGradient, Product};
-use crate::op::{Activation, ConvShape};
+use crate::kernels::{ConvEnd, ConvGradient, OutGradient, Product};
+use crate::op::{Activation, ConvShape, PoolShape};
 use crate::precision::Precision;
 
 /// `y = conv(x, weight)` with its end.
@@ -148,6 +150,54 @@ fn forward_lines(
     }
 }
 
+/// [`forward`] and then the largest value of every window, picture by picture: the output of the convolution stays in the
+/// cache. An activation that never falls may come after the largest values as well as before.
+pub(crate) fn forward_pooled(
+    (shape, pool): (&ConvShape, &PoolShape),
+    x: &[f32],
+    weight: &[f32],
+    end: ConvEnd<'_>,
+    (y, places): (&mut [f32], Option<&mut [u32]>),
+) {
+    let plan = Plan {
+        pictures: 1,
+        ..Plan::new(shape)
+    };
+    let picture = |at: usize, y: &mut [f32], places: Option<&mut [u32]>| {
+        let mut whole = Buffer::scratch(shape.out_channels * shape.out_plane());
+        let mut task = Task::new(shape, plan, at);
+        for group in 0..shape.groups {
+            let weight = &weight[group * shape.weight_group()..][..shape.weight_group()];
+            task.split_phases(x, group);
+            for lines in task.chunks() {
+                task.unfold(x, group, &lines);
+                let end = (end.offset, Activation::None);
+                forward_lines(&task, (x, weight), (group, lines), end, &mut whole);
+            }
+        }
+        match places {
+            Some(places) => {
+                let planes = whole.chunks_exact(pool.plane());
+                let out = y.chunks_exact_mut(pool.out_plane());
+                let out = out.zip(places.chunks_exact_mut(pool.out_plane()));
+                planes
+                    .zip(out)
+                    .for_each(|(x, (y, places))| pool::largest(pool, x, y, places));
+            }
+            None => pool::largest_of_planes(pool, &whole, y),
+        }
+        activation::forward_in_place(end.activation, y);
+    };
+    let len = (shape.out_channels * pool.out_plane()).max(1);
+    let pictures = y.par_chunks_mut(len).enumerate();
+    match places {
+        Some(places) => pictures
+            .zip(places.par_chunks_mut(len))
+            .for_each(|((at, y), places)| picture(at, y, Some(places))),
+        None => pictures.for_each(|(at, y)| picture(at, y, None)),
+    }
+}
+
 /// Writes the gradient of the input, and writes or adds to that of the weight.
 pub(crate) fn backward(
     gradient: &ConvGradient<'_>,
@@ -261,20 +311,26 @@ impl ConvGradient<'_> {
         }
     }
 
-    /// One group of `dy` of several pictures as one matrix `[channels, pictures * OH * OW]`; empty for one picture,
-    /// which is a matrix already.
+    /// One group of `dy` as one matrix `[channels, pictures * OH * OW]`; empty if it lies there as one already.
     fn gather(&self, task: &Task<'_>, group: usize) -> Buffer {
         let shape = self.shape;
         let (count, plane) = (task.pictures.len(), shape.out_plane());
-        if count == 1 {
+        if count == 1 && matches!(self.dy, OutGradient::Whole(_)) {
             return Buffer::scratch(0);
         }
+        let channels = shape.out_channels / shape.groups;
         let mut gathered = Buffer::scratch(count * shape.out_group());
         for (index, picture) in task.pictures.clone().enumerate() {
-            let at = picture * shape.out_channels * plane + group * shape.out_group();
-            let dy = self.dy[at..][..shape.out_group()].chunks_exact(plane);
-            for (channel, dy) in dy.enumerate() {
-                gathered[(channel * count + index) * plane..][..plane].copy_from_slice(dy);
+            for channel in 0..channels {
+                let to = &mut gathered[(channel * count + index) * plane..][..plane];
+                let at = picture * shape.out_channels + group * channels + channel;
+                match self.dy {
+                    OutGradient::Whole(dy) => to.copy_from_slice(&dy[at * plane..][..plane]),
+                    OutGradient::Pooled { dy, places, len } => {
+                        let window = at * len..(at + 1) * len;
+                        pool::spread_largest(&dy[window.clone()], &places[window], to);
+                    }
+                }
             }
         }
         gathered
@@ -292,9 +348,15 @@ impl ConvGradient<'_> {
             // Several pictures are always taken whole.
             return View::rows(gathered, task.pixels(lines));
         }
-        let picture = task.pictures.start * shape.out_channels * shape.out_plane();
-        let at = picture + group * shape.out_group() + lines.start * shape.out_width;
-        View::rows(&self.dy[at..], shape.out_plane())
+        let line = lines.start * shape.out_width;
+        let (values, at) = match self.dy {
+            OutGradient::Whole(dy) => {
+                let picture = task.pictures.start * shape.out_channels * shape.out_plane();
+                (dy, picture + group * shape.out_group() + line)
+            }
+            OutGradient::Pooled { .. } => (gathered, line),
+        };
+        View::rows(&values[at..], shape.out_plane())
     }
 
     /// Gradient of one group of the input of the pictures of a task.
@@ -443,7 +505,7 @@ mod tests {
                 shape: &shape,
                 x: x.data(),
                 weight: weight.data(),
-                dy: dy.data(),
+                dy: OutGradient::Whole(dy.data()),
             };
             let (mut together, mut pieces) = (vec![1.0; weight.len()], vec![1.0; weight.len()]);
             gradient.weights_together(&mut together, true);

@@ -1,8 +1,8 @@
 //! The CPU as a device.
 
 use super::{
-    activation, attention, batch_norm, conv, elementwise, embedding, linear, loss, norm, optimiser,
-    pool, product, reduce, shape, softmax,
+    activation, attention, batch_norm, conv, conv_unfolded, elementwise, embedding, linear, loss,
+    norm, optimiser, pool, product, reduce, shape, softmax,
 };
 use crate::kernels::*;
 use crate::op::{Activation, ConvShape, PoolShape};
@@ -122,7 +122,7 @@ impl Kernels for Cpu {
         &self,
         shape: LinearShape,
         x: &[f32],
-        weight: &[f32],
+        weight: Weight<'_>,
         end: LinearEnd<'_>,
         y: &mut [f32],
     ) {
@@ -161,6 +161,21 @@ impl Kernels for Cpu {
         conv::forward(shape, x, weight, end, y);
     }
 
+    fn pools_convolution(&self, shape: &ConvShape) -> bool {
+        conv::pools(shape)
+    }
+
+    fn conv2d_max_pool(
+        &self,
+        shapes: (&ConvShape, &PoolShape),
+        x: &[f32],
+        weight: &[f32],
+        end: ConvEnd<'_>,
+        out: (&mut [f32], Option<&mut [u32]>),
+    ) {
+        conv_unfolded::forward_pooled(shapes, x, weight, end, out);
+    }
+
     fn conv2d_backward(
         &self,
         gradient: &ConvGradient<'_>,
@@ -172,7 +187,7 @@ impl Kernels for Cpu {
 
     fn conv2d_backward_bias(
         &self,
-        shape: &ConvShape,
+        shape: ChannelShape,
         dy: &[f32],
         db: &mut [f32],
         accumulate: bool,

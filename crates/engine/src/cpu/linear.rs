@@ -1,16 +1,19 @@
 //! A layer `y = activation(x w^T + b)` and its gradients.
 #![allow(unsafe_code, reason = "products write through pointers")]
 
-use super::gemm::{Bias, Job, Kernel, Output, Target, Threads, View, multiply};
+use super::gemm::{Bias, Job, Kernel, Output, Packed, Target, Threads, View, multiply};
 use super::product::matmul;
 use super::simd;
-use crate::kernels::{LinearEnd, LinearShape, Product};
+use crate::kernels::{LinearEnd, LinearShape, Product, Weight};
+
+/// Up to so many rows read a weight where it lies, whether it is packed or not.
+const FEWEST_ROWS: usize = 8;
 
 /// `y[m, out] = activation(x[m, in] weight[out, in]^T + bias)` in one pass over `y`.
 pub(crate) fn forward(
     shape: LinearShape,
     x: &[f32],
-    weight: &[f32],
+    weight: Weight<'_>,
     end: LinearEnd<'_>,
     y: &mut [f32],
 ) {
@@ -20,10 +23,15 @@ pub(crate) fn forward(
         assert!(kept.len() >= m * n, "values before the activation");
         kept.as_mut_ptr()
     });
+    let kernel = Kernel::new(simd::level(), shape.precision);
+    let matrix = View::rows(weight.values, k);
+    let place = weight.kept.filter(|_| m > FEWEST_ROWS);
+    let packed = place.and_then(|place| place.get(|| Packed::new(kernel, &matrix, (n, k))));
     let job = Job {
         dims: (m, n, k),
         a: &View::rows(x, k),
-        b: &View::rows(weight, k),
+        b: &matrix,
+        packed_b: packed.filter(|packed| packed.suits(kernel, n)),
         output: Output {
             bias: end.bias.map_or(Bias::None, Bias::Columns),
             activation: end.activation,
@@ -34,7 +42,7 @@ pub(crate) fn forward(
                 accumulate: false,
             })
         },
-        kernel: Kernel::new(simd::level(), shape.precision),
+        kernel,
         threads: Threads::Pool,
     };
     // SAFETY: `y` and `kept` are borrowed exclusively and hold `m` rows of `n` values.

@@ -4,7 +4,7 @@ use super::conv::Algorithm;
 use super::winograd::{self, TileSize};
 use super::{conv, conv_unfolded};
 use crate::check::random_tensor;
-use crate::kernels::{ConvEnd, ConvGradient};
+use crate::kernels::{ConvEnd, ConvGradient, OutGradient};
 use crate::op::{Conv2d, ConvShape};
 
 /// The three products of a convolution.
@@ -66,7 +66,7 @@ impl Convolution {
             shape,
             x: &self.x,
             weight: &self.weight,
-            dy: &self.y,
+            dy: OutGradient::Whole(&self.y),
         };
         let end = ConvEnd::default();
         match (pass, algorithm) {

@@ -9,6 +9,7 @@ pub(crate) mod math;
 pub(crate) mod gemm;
 pub(crate) mod product;
 pub(crate) mod elementwise;
+mod quarter;
 pub(crate) mod reduce;
 pub(crate) mod activation;
 pub(crate) mod linear;

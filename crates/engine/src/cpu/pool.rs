@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 
 use super::parallel::BLOCK;
-use super::simd;
 use super::unfold::take_every;
+use super::{quarter, simd};
 use crate::op::PoolShape;
 
 /// Input places along one axis that the window of output place `out` covers.
@@ -46,26 +46,31 @@ pub(crate) fn max_forward(shape: &PoolShape, x: &[f32], y: &mut [f32], places: &
         .zip(places.par_chunks_mut(out_plane));
     planes
         .zip(x.par_chunks(plane))
-        .for_each(|((y, places), x)| {
-            if shape.is_halving() {
-                largest_of_four(shape, x, y, places);
-                return;
-            }
-            windows(shape, |out, rows, columns| {
-                let (mut best, mut place) = (f32::NEG_INFINITY, rows.0 * shape.width + columns.0);
-                for row in rows.0..rows.1 {
-                    let first = row * shape.width + columns.0;
-                    let line = &x[first..][..columns.1 - columns.0];
-                    for (at, &x) in line.iter().enumerate() {
-                        if x > best || x.is_nan() {
-                            (best, place) = (x, first + at);
-                        }
-                    }
+        .for_each(|((y, places), x)| largest(shape, x, y, places));
+}
+
+/// [`max_forward`] of one plane.
+pub(super) fn largest(shape: &PoolShape, x: &[f32], y: &mut [f32], places: &mut [u32]) {
+    if shape.is_halving() {
+        if !quarter::largest(shape, x, y, places) {
+            largest_of_four(shape, x, y, places);
+        }
+        return;
+    }
+    windows(shape, |out, rows, columns| {
+        let (mut best, mut place) = (f32::NEG_INFINITY, rows.0 * shape.width + columns.0);
+        for row in rows.0..rows.1 {
+            let first = row * shape.width + columns.0;
+            let line = &x[first..][..columns.1 - columns.0];
+            for (at, &x) in line.iter().enumerate() {
+                if x > best || x.is_nan() {
+                    (best, place) = (x, first + at);
                 }
-                y[out] = best;
-                places[out] = place as u32;
-            });
-        });
+            }
+        }
+        y[out] = best;
+        places[out] = place as u32;
+    });
 }
 
 /// [`max_forward`] without the places: lines first, then columns, each as plain vector arithmetic.
@@ -78,7 +83,8 @@ pub(crate) fn max_values(shape: &PoolShape, x: &[f32], y: &mut [f32]) {
         .for_each(|(y, x)| largest_of_planes(shape, x, y));
 }
 
-fn largest_of_planes(shape: &PoolShape, x: &[f32], y: &mut [f32]) {
+/// [`max_values`] of whole planes.
+pub(super) fn largest_of_planes(shape: &PoolShape, x: &[f32], y: &mut [f32]) {
     let ([_, kernel], [_, stride], [_, padding]) = (shape.kernel, shape.stride, shape.padding);
     // A line with its padding, split by the column modulo the stride: windows then lie side by side in shifted stretches.
     let phase_len = shape.out_width + (kernel - 1) / stride;
@@ -128,38 +134,34 @@ fn keep_larger(largest: &mut [f32], x: &[f32]) {
     }
 }
 
-/// [`max_forward`] for windows of two by two side by side.
+/// [`largest`] for windows of two by two side by side: corner by corner, each a line of plain vector arithmetic.
 fn largest_of_four(shape: &PoolShape, x: &[f32], y: &mut [f32], places: &mut [u32]) {
     let (width, ow) = (shape.width, shape.out_width);
-    let lines = y.chunks_exact_mut(ow).zip(places.chunks_exact_mut(ow));
-    for (line, (y, places)) in lines.enumerate() {
-        let first = 2 * line * width;
-        let (upper, lower) = (&x[first..][..2 * ow], &x[first + width..][..2 * ow]);
-        let pairs = upper
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .zip(lower.as_chunks::<2>().0);
-        let out = y.iter_mut().zip(places);
-        simd::run(
-            #[inline(always)]
-            || {
-                for (column, ((y, place), (upper, lower))) in out.zip(pairs).enumerate() {
-                    let at = (first + 2 * column) as u32;
-                    let (mut best, mut best_at) = (upper[0], at);
-                    let below = at + width as u32;
-                    for (x, at) in [(upper[1], at + 1), (lower[0], below), (lower[1], below + 1)] {
-                        // What is no number wins and stays.
-                        let wins = (x > best || x.is_nan()) && !best.is_nan();
-                        best = if wins { x } else { best };
-                        best_at = if wins { at } else { best_at };
-                    }
-                    *y = best;
-                    *place = best_at;
+    let mut corner = vec![0.0; ow];
+    simd::run(
+        #[inline(always)]
+        || {
+            let lines = y.chunks_exact_mut(ow).zip(places.chunks_exact_mut(ow));
+            for (line, (y, places)) in lines.enumerate() {
+                let first = 2 * line * width;
+                take_every(&x[first..], 2, y);
+                for (column, place) in places.iter_mut().enumerate() {
+                    *place = (first + 2 * column) as u32;
                 }
-            },
-        );
-    }
+                for within in [1, width, width + 1] {
+                    take_every(&x[first + within..], 2, &mut corner);
+                    let held = y.iter_mut().zip(places.iter_mut());
+                    for (column, ((held, place), x)) in held.zip(&corner).enumerate() {
+                        // What is no number wins and stays.
+                        let stays = *x <= *held || held.is_nan();
+                        *held = if stays { *held } else { *x };
+                        let at = (first + within + 2 * column) as u32;
+                        *place = if stays { *place } else { at };
+                    }
+                }
+            }
+        },
+    );
 }
 
 /// Sends every gradient to the place that was largest.
@@ -168,12 +170,15 @@ pub(crate) fn max_backward(shape: &PoolShape, dy: &[f32], places: &[u32], dx: &m
     let planes = dx.par_chunks_mut(plane).zip(dy.par_chunks(out_plane));
     planes
         .zip(places.par_chunks(out_plane))
-        .for_each(|((dx, dy), places)| {
-            dx.fill(0.0);
-            for (dy, &place) in dy.iter().zip(places) {
-                dx[place as usize] += dy;
-            }
-        });
+        .for_each(|((dx, dy), places)| spread_largest(dy, places, dx));
+}
+
+/// [`max_backward`] of one plane.
+pub(super) fn spread_largest(dy: &[f32], places: &[u32], dx: &mut [f32]) {
+    dx.fill(0.0);
+    for (dy, &place) in dy.iter().zip(places) {
+        dx[place as usize] += dy;
+    }
 }
 
 /// Mean of every window; padding counts as zeros.

@@ -73,6 +73,7 @@ unsafe fn run(
         dims,
         a: &a,
         b: &b.transposed(),
+        packed_b: None,
         output,
         kernel: Kernel::new(simd::level(), precision),
         threads,

@@ -107,12 +107,27 @@ pub(crate) struct ConvEnd<'a> {
     pub(crate) activation: Activation,
 }
 
-/// What the way back of a convolution reads; `dy` has passed the activation already.
+/// The gradient of the output of a convolution; it has passed the activation already.
+#[derive(Clone, Copy)]
+pub(crate) enum OutGradient<'a> {
+    /// `[B, O, H', W']`
+    Whole(&'a [f32]),
+    /// That of the largest value of every window behind the convolution, and the place of that value in its plane.
+    Pooled {
+        /// `[B, O, PH, PW]`
+        dy: &'a [f32],
+        places: &'a [u32],
+        /// Windows of a plane.
+        len: usize,
+    },
+}
+
+/// What the way back of a convolution reads.
 pub(crate) struct ConvGradient<'a> {
     pub(crate) shape: &'a ConvShape,
     pub(crate) x: &'a [f32],
     pub(crate) weight: &'a [f32],
-    pub(crate) dy: &'a [f32],
+    pub(crate) dy: OutGradient<'a>,
 }
 
 /// Which statistics a row is normalised by.

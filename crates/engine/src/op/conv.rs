@@ -2,11 +2,12 @@
 
 use crate::buffer::Buffer;
 use crate::error::{EngineError, named_shape, require_setting};
-use crate::kernels::{ConvEnd, ConvGradient, kernels};
+use crate::kernels::{ChannelShape, ConvEnd, ConvGradient, OutGradient, kernels};
 use crate::op::Activation;
 use crate::op::activation::Activated;
 use crate::parameters::ParamId;
-use crate::tape::{Backward, Tape, Var};
+use crate::tape::{Backward, Slot, Tape, Var};
+use crate::tensor::Tensor;
 
 /// How a kernel moves over a picture; `[vertical, horizontal]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +167,53 @@ impl ConvShape {
     }
 }
 
+/// The way back of a convolution.
+pub(super) struct WayBack {
+    pub(super) shape: ConvShape,
+    pub(super) input: Tensor,
+    pub(super) slot: Option<Slot>,
+    pub(super) weight: ParamId,
+    pub(super) bias: Option<ParamId>,
+}
+
+impl WayBack {
+    /// `sums` has the same sum as the gradient in every plane of so many values.
+    pub(super) fn run(
+        &self,
+        backward: &mut Backward<'_>,
+        dy: OutGradient<'_>,
+        (sums, plane): (&[f32], usize),
+    ) {
+        let shape = &self.shape;
+        if let Some(bias) = self.bias {
+            let planes = ChannelShape {
+                batch: shape.batch,
+                channels: shape.out_channels,
+                plane,
+            };
+            backward.weight(bias, |db, accumulate| {
+                kernels().conv2d_backward_bias(planes, sums, db, accumulate);
+            });
+        }
+        let mut dx = self.slot.map(|_| Buffer::scratch(self.input.len()));
+        let gradient = ConvGradient {
+            shape,
+            x: self.input.data(),
+            weight: backward.parameters.get(self.weight).data(),
+            dy,
+        };
+        if backward.parameters.kind(self.weight).is_trained() {
+            let (dw, accumulate) = backward.gradients.dense_mut(self.weight);
+            kernels().conv2d_backward(&gradient, dx.as_deref_mut(), Some((dw, accumulate)));
+        } else {
+            kernels().conv2d_backward(&gradient, dx.as_deref_mut(), None);
+        }
+        if let Some(dx) = dx {
+            backward.add(self.slot, dx);
+        }
+    }
+}
+
 impl Tape<'_> {
     /// `activation(conv(x, weight) + bias)`
     ///
@@ -210,31 +258,18 @@ impl Tape<'_> {
         } else {
             Activated::new(activation, &out_shape, result, needs)
         };
+        let way_back = WayBack {
+            shape,
+            input: x.tensor().clone(),
+            slot: x.slot(),
+            weight,
+            bias,
+        };
         let slope = activated.slope();
-        let (input, slot) = (x.tensor().clone(), x.slot());
         let back = move |backward: &mut Backward<'_>, gradient| {
             let dy = slope.apply(gradient);
-            if let Some(bias) = bias {
-                backward.weight(bias, |db, accumulate| {
-                    kernels().conv2d_backward_bias(&shape, &dy, db, accumulate);
-                });
-            }
-            let mut dx = slot.map(|_| Buffer::scratch(input.len()));
-            let gradient = ConvGradient {
-                shape: &shape,
-                x: input.data(),
-                weight: backward.parameters.get(weight).data(),
-                dy: &dy,
-            };
-            if backward.parameters.kind(weight).is_trained() {
-                let (dw, accumulate) = backward.gradients.dense_mut(weight);
-                kernels().conv2d_backward(&gradient, dx.as_deref_mut(), Some((dw, accumulate)));
-            } else {
-                kernels().conv2d_backward(&gradient, dx.as_deref_mut(), None);
-            }
-            if let Some(dx) = dx {
-                backward.add(slot, dx);
-            }
+            let plane = way_back.shape.out_plane();
+            way_back.run(backward, OutGradient::Whole(&dy), (&dy, plane));
         };
         Ok(self.record(activated.output, needs, back))
     }

@@ -40,7 +40,7 @@ impl Tape<'_> {
             activation,
             kept: kept.as_deref_mut(),
         };
-        let values = self.parameters().get(weight).data();
+        let values = self.parameters().weight(weight, self.is_training());
         kernels().linear(layer, x.data(), values, end, &mut result);
         let activated = match kept {
             Some(kept) => Activated::with_input(activation, &shape, result, kept),

@@ -7,6 +7,7 @@ mod matmul;
 mod elementwise;
 mod conv;
 mod conv_norm;
+mod conv_pool;
 mod norm;
 mod batch_norm;
 mod attention;

@@ -202,13 +202,16 @@ impl Encoder for PlainConv {
         let shape = [3, self.size_px, self.size_px];
         let mut x = floats(tape, input, &self.info, &shape)?;
         for (layer, pool) in &self.layers {
-            x = match layer {
-                PlainLayer::Bare(conv) => conv.forward(tape, &x)?,
-                PlainLayer::Normed(conv) => conv.forward(tape, &x, None)?,
+            let pool = (*pool > 1).then(|| Pool2d::square(*pool));
+            x = match (layer, pool) {
+                (PlainLayer::Bare(conv), Some(pool)) => conv.forward_pooled(tape, &x, pool)?,
+                (PlainLayer::Bare(conv), None) => conv.forward(tape, &x)?,
+                (PlainLayer::Normed(conv), Some(pool)) => {
+                    let y = conv.forward(tape, &x, None)?;
+                    tape.max_pool2d(&y, pool)?
+                }
+                (PlainLayer::Normed(conv), None) => conv.forward(tape, &x, None)?,
             };
-            if *pool > 1 {
-                x = tape.max_pool2d(&x, Pool2d::square(*pool))?;
-            }
         }
         match self.pooling {
             ImagePooling::Mean => Ok(tape.global_avg_pool(&x)?),

@@ -1,6 +1,6 @@
 //! A convolution, alone or with batch norm and ReLU behind it.
 
-use engine::{Activation, BatchNorm, Conv2d, ParamId, ParamKind, Tape, Var};
+use engine::{Activation, BatchNorm, Conv2d, ParamId, ParamKind, Pool2d, Tape, Var};
 
 use crate::{Init, NnError, Scope, layer::ActivationKind};
 
@@ -104,6 +104,24 @@ impl Conv {
     pub fn forward(&self, tape: &mut Tape<'_>, x: &Var) -> Result<Var, NnError> {
         let bias = Some(self.bias);
         Ok(tape.conv2d(x, self.weight, bias, self.geometry, self.activation)?)
+    }
+
+    /// [`Conv::forward`] and the largest value of every window behind it.
+    ///
+    /// # Shapes
+    /// - `x`: `[B, C, H, W]`
+    /// - returns: `[B, C', H'', W'']`, the windows of what [`Conv::forward`] gives
+    ///
+    /// # Errors
+    /// [`NnError::Engine`] if the channels differ, or kernel or window do not fit.
+    pub fn forward_pooled(
+        &self,
+        tape: &mut Tape<'_>,
+        x: &Var,
+        pool: Pool2d,
+    ) -> Result<Var, NnError> {
+        let weights = (self.weight, Some(self.bias));
+        Ok(tape.conv2d_max_pool(x, weights, self.geometry, self.activation, pool)?)
     }
 }
 

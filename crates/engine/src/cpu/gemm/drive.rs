@@ -9,10 +9,10 @@ use rayon::prelude::*;
 
 use super::cells;
 use super::finish::TileEnd;
-use super::job::{Bias, Job};
+use super::job::Job;
 use super::kernel::Sums;
 use super::plan::{Plan, Reading};
-use super::scratch::Scratch;
+use super::scratch::{LINE, Scratch};
 use super::tile::Tile;
 use crate::cpu::parallel::Shared;
 use crate::op::Activation;
@@ -34,6 +34,9 @@ fn steps(range: Range<usize>, step: usize) -> impl Iterator<Item = Range<usize>>
     (0..count).map(move |at| first + at * step..(first + (at + 1) * step).min(range.end))
 }
 
+/// Most cells of `a` that are packed for all tasks at once: 4 MiB.
+const MOST_SHARED: usize = 1024 * 1024;
+
 /// Runs `work` for every number below `count`.
 pub(super) fn for_each(is_parallel: bool, count: usize, work: impl Fn(usize) + Sync + Send) {
     if is_parallel && count > 1 {
@@ -52,34 +55,104 @@ pub(super) unsafe fn blocked(job: &Job<'_>) {
         kernel: job.kernel.narrow(job.dims.1),
         ..*job
     };
-    let plan = Plan::new(job);
-    let (m, n, k) = job.dims;
-    for columns in steps(0..n, plan.columns) {
-        for depth in steps(0..k, plan.slab) {
-            let packed = pack_b(job, &plan, columns.clone(), depth.clone());
-            let piece = Piece {
-                job,
-                plan,
-                columns: columns.clone(),
-                depth,
-                packed: &packed,
-            };
-            let row_tasks = m.div_ceil(plan.rows);
-            let all_panels = columns.len().div_ceil(job.kernel.columns());
-            let column_tasks = all_panels.div_ceil(plan.panels);
-            for_each(plan.is_parallel, row_tasks * column_tasks, |task| {
-                let (row, column) = (task % row_tasks, task / row_tasks);
-                let rows = row * plan.rows..m.min((row + 1) * plan.rows);
-                let panels = column * plan.panels..all_panels.min((column + 1) * plan.panels);
-                // SAFETY: by the promise of the caller; tasks have rectangles of the result that do not overlap.
-                unsafe { piece.task(rows, panels) };
-            });
-        }
+    for part in parts(job) {
+        // SAFETY: by the promise of the caller.
+        unsafe { compute(job, part) };
     }
 }
 
-/// Cells of a cache line.
-const LINE: usize = 16;
+/// Some columns and some of the depth, whose panels are packed together.
+pub(super) struct Part {
+    plan: Plan,
+    columns: Range<usize>,
+    depth: Range<usize>,
+    /// Cells of the parts before.
+    pub(super) at: usize,
+    /// Cells of its panels.
+    pub(super) len: usize,
+}
+
+/// The parts of a product; how `b` is cut does not depend on the rows of `a`.
+pub(super) fn parts(job: &Job<'_>) -> impl Iterator<Item = Part> {
+    let plan = Plan::new(job);
+    let ((_, n, k), kernel) = (job.dims, job.kernel);
+    let places = steps(0..n, plan.columns)
+        .flat_map(move |columns| steps(0..k, plan.slab).map(move |depth| (columns.clone(), depth)));
+    places.scan(0, move |next, (columns, depth)| {
+        let width = kernel.columns();
+        let len = columns.len().div_ceil(width) * width * kernel.cells.count(depth.len());
+        let at = *next;
+        *next += len;
+        Some(Part {
+            plan,
+            columns,
+            depth,
+            at,
+            len,
+        })
+    })
+}
+
+/// The panels of a part.
+pub(super) fn pack_part(job: &Job<'_>, part: &Part) -> Scratch {
+    pack_b(job, &part.plan, part.columns.clone(), part.depth.clone())
+}
+
+/// Adds up a part. What several tasks read is packed before them, what one task reads by itself.
+unsafe fn compute(job: &Job<'_>, part: Part) {
+    let Part {
+        plan,
+        columns,
+        depth,
+        at,
+        len,
+    } = part;
+    let (m, width) = (job.dims.0, job.kernel.columns());
+    let row_tasks = m.div_ceil(plan.rows);
+    let all_panels = columns.len().div_ceil(width);
+    let column_tasks = all_panels.div_ceil(plan.panels);
+    let shares_b = row_tasks > 1 || job.packed_b.is_some();
+    let shares_a = column_tasks > 1 && m * depth.len() <= MOST_SHARED;
+    let packed = match job.packed_b {
+        None if shares_b => pack_b(job, &plan, columns.clone(), depth.clone()),
+        _ => Scratch::new(0),
+    };
+    let packed = job.packed_b.map_or(&*packed, |all| all.part(at, len));
+    let piece = Piece {
+        job,
+        plan,
+        columns,
+        depth,
+        packed,
+    };
+    let shared_a = shares_a.then(|| piece.pack_a(0..m, plan.is_parallel));
+    for_each(plan.is_parallel, row_tasks * column_tasks, |task| {
+        let (row, column) = (task % row_tasks, task / row_tasks);
+        let rows = row * plan.rows..m.min((row + 1) * plan.rows);
+        let panels = column * plan.panels..all_panels.min((column + 1) * plan.panels);
+        let own_a = (!shares_a).then(|| piece.pack_a(rows.clone(), false));
+        let a = PackedRows {
+            cells: shared_a.as_ref().or(own_a.as_ref()).map_or(&[], |a| a),
+            range: if shares_a { 0..m } else { rows.clone() },
+        };
+        // SAFETY: by the promise of the caller; tasks have rectangles of the result that do not overlap.
+        unsafe {
+            if shares_b {
+                piece.task(&a, &rows, panels);
+            } else {
+                let serial = Plan {
+                    is_parallel: false,
+                    ..plan
+                };
+                let packed = pack_b(job, &serial, piece.columns_of(&panels), piece.depth.clone());
+                piece
+                    .only(&panels, &packed)
+                    .task(&a, &rows, 0..panels.len());
+            }
+        }
+    });
+}
+
 /// Panels that are packed together: rows of `b` are then read in stretches of a kilobyte and more.
 const GROUP: usize = 8;
 /// The same for columns of `b` that are contiguous: nothing is gained by more, and threads share the work better.
@@ -124,7 +197,14 @@ fn pack_b(job: &Job<'_>, plan: &Plan, columns: Range<usize>, depth: Range<usize>
     packed
 }
 
+/// Rows of `a` as the plan wants them.
+struct PackedRows<'a> {
+    cells: &'a [f32],
+    range: Range<usize>,
+}
+
 /// One block of depth: where its cells begin and how many there are.
+#[derive(Clone)]
 struct Block {
     depth: Range<usize>,
     index: usize,
@@ -145,13 +225,29 @@ impl Piece<'_> {
         })
     }
 
+    /// The columns of some panels.
+    fn columns_of(&self, panels: &Range<usize>) -> Range<usize> {
+        let width = self.job.kernel.columns();
+        let place = |panel: usize| self.columns.end.min(self.columns.start + panel * width);
+        place(panels.start)..place(panels.end)
+    }
+
+    /// These panels and no others, packed.
+    fn only<'p>(&'p self, panels: &Range<usize>, packed: &'p [f32]) -> Piece<'p> {
+        Piece {
+            columns: self.columns_of(panels),
+            depth: self.depth.clone(),
+            packed,
+            ..*self
+        }
+    }
+
     /// Some rows times some panels. A strip of the result as wide as a panel stays near while all blocks add to it.
-    unsafe fn task(&self, rows: Range<usize>, panels: Range<usize>) {
-        let a = self.pack_a(rows.clone());
+    unsafe fn task(&self, a: &PackedRows<'_>, rows: &Range<usize>, panels: Range<usize>) {
         for panel in panels {
             for block in self.blocks() {
                 // SAFETY: by the promise of the caller.
-                unsafe { self.tiles(&block, &a, rows.clone(), panel) };
+                unsafe { self.tiles(&block, a, rows.clone(), panel) };
             }
         }
     }
@@ -167,35 +263,45 @@ impl Piece<'_> {
     }
 
     /// Rows by block as the plan wants them, or nothing if `a` is read where it lies.
-    fn pack_a(&self, rows: Range<usize>) -> Scratch {
+    fn pack_a(&self, rows: Range<usize>, is_parallel: bool) -> Scratch {
         let (job, plan) = (self.job, &self.plan);
         match (plan.a, job.a.view()) {
             (Reading::Direct, _) => Scratch::new(0),
             (Reading::Rows, Some(view)) => {
                 let stride = self.copied_stride();
                 let mut a = Scratch::new(self.blocks().count() * rows.len() * stride);
-                for block in self.blocks() {
-                    let out = &mut a[block.index * rows.len() * stride..][..rows.len() * stride];
+                let all = Shared::new(&mut a);
+                self.for_each_block(is_parallel, |block| {
+                    let len = rows.len() * stride;
+                    // SAFETY: every block has its own places.
+                    let out = unsafe { all.range(block.index * len, len) };
                     for (row, out) in rows.clone().zip(out.chunks_exact_mut(stride)) {
                         let values = &view.from(row, block.depth.start).values[..block.depth.len()];
                         cells::copy(&job.kernel, values, &mut out[..block.cells]);
                     }
-                }
+                });
                 a
             }
             _ => {
                 let room = rows.len().next_multiple_of(plan.tile_rows);
                 let mut a = Scratch::new(room * job.kernel.cells.count(self.depth.len()));
-                let staging = cells::staging_len(&job.kernel, job.a, room, plan.depth);
-                let mut staging = Scratch::new(staging);
-                for block in self.blocks() {
-                    let out = &mut a[room * block.before..][..room * block.cells];
+                let all = Shared::new(&mut a);
+                self.for_each_block(is_parallel, |block| {
+                    let staging = cells::staging_len(&job.kernel, job.a, room, plan.depth);
+                    let mut staging = Scratch::new(staging);
+                    // SAFETY: every block has its own places.
+                    let out = unsafe { all.range(room * block.before, room * block.cells) };
                     let part = (rows.clone(), block.depth);
                     cells::pack(&job.kernel, job.a, part, plan.tile_rows, &mut staging, out);
-                }
+                });
                 a
             }
         }
+    }
+
+    fn for_each_block(&self, is_parallel: bool, work: impl Fn(Block) + Sync + Send) {
+        let blocks: Vec<Block> = self.blocks().collect();
+        for_each(is_parallel, blocks.len(), |at| work(blocks[at].clone()));
     }
 
     /// Where the rows of a tile begin, and the distances from row to row and from depth to depth. `first` is the
@@ -204,8 +310,7 @@ impl Piece<'_> {
     fn rows<'p>(
         &'p self,
         block: &Block,
-        packed: &'p [f32],
-        rows: &Range<usize>,
+        PackedRows { cells, range }: &PackedRows<'p>,
         first: usize,
     ) -> (&'p [f32], usize, usize) {
         let plan = &self.plan;
@@ -217,13 +322,13 @@ impl Piece<'_> {
             ),
             (Reading::Rows, _) => {
                 let stride = self.copied_stride();
-                let at = block.index * rows.len() + first - rows.start;
-                (&packed[at * stride..], stride, 1)
+                let at = block.index * range.len() + first - range.start;
+                (&cells[at * stride..], stride, 1)
             }
             _ => {
-                let room = rows.len().next_multiple_of(plan.tile_rows);
-                let at = room * block.before + (first - rows.start) * block.cells;
-                (&packed[at..], 1, plan.tile_rows)
+                let room = range.len().next_multiple_of(plan.tile_rows);
+                let at = room * block.before + (first - range.start) * block.cells;
+                (&cells[at..], 1, plan.tile_rows)
             }
         }
     }
@@ -247,7 +352,13 @@ impl Piece<'_> {
 
     /// All tiles of one panel of `b` in one block.
     #[inline(always)]
-    unsafe fn tiles(&self, block: &Block, packed: &[f32], rows: Range<usize>, panel: usize) {
+    unsafe fn tiles(
+        &self,
+        block: &Block,
+        packed: &PackedRows<'_>,
+        rows: Range<usize>,
+        panel: usize,
+    ) {
         let (job, plan) = (self.job, &self.plan);
         let width = job.kernel.columns();
         let first = self.columns.start + panel * width;
@@ -256,7 +367,7 @@ impl Piece<'_> {
         let mut sums = Sums::new();
         for first_row in rows.clone().step_by(plan.tile_rows) {
             let count = plan.tile_rows.min(rows.end - first_row);
-            let (a, a_row, a_depth) = self.rows(block, packed, &rows, first_row);
+            let (a, a_row, a_depth) = self.rows(block, packed, first_row);
             let tile = Tile {
                 a: a.as_ptr(),
                 a_row,
@@ -282,28 +393,15 @@ impl Piece<'_> {
     ) -> TileEnd<'_> {
         let output = &self.job.output;
         let (is_first, is_last) = (depth.start == 0, depth.end == self.job.dims.2);
-        let place = row * output.target.row_stride + column;
-        let bias = if is_first { output.bias } else { Bias::None };
-        let keeps = is_last && !output.kept.is_null();
-        TileEnd {
-            c: output.target.start.wrapping_add(place),
-            kept: if keeps {
-                output.kept.wrapping_add(place)
-            } else {
-                std::ptr::null_mut()
-            },
-            row_stride: output.target.row_stride,
-            rows,
-            columns,
-            factor: output.factor,
-            adds: output.target.accumulate || !is_first,
-            row_bias: bias.rows(row),
-            column_bias: bias.columns(column),
-            activation: if is_last {
-                output.activation
-            } else {
-                Activation::None
-            },
+        let mut end = output.tile((row, column), (rows, columns));
+        if !is_first {
+            (end.row_bias, end.column_bias) = (None, None);
+            end.adds = true;
         }
+        if !is_last {
+            end.kept = std::ptr::null_mut();
+            end.activation = Activation::None;
+        }
+        end
     }
 }

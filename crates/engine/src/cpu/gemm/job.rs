@@ -1,7 +1,9 @@
 //! One product: what is multiplied and where the result goes.
 
+use super::finish::TileEnd;
 use super::kernel::Kernel;
 use super::operand::Operand;
+use super::packed::Packed;
 use crate::op::Activation;
 
 /// Where a product goes: rows that lie `row_stride` apart.
@@ -50,7 +52,31 @@ pub(crate) struct Output<'a> {
     pub(crate) kept: *mut f32,
 }
 
-impl Output<'_> {
+impl<'a> Output<'a> {
+    /// What becomes of the sums of a tile that begins at a row and a column.
+    pub(super) fn tile(
+        &self,
+        (row, column): (usize, usize),
+        (rows, columns): (usize, usize),
+    ) -> TileEnd<'a> {
+        let place = row * self.target.row_stride + column;
+        TileEnd {
+            c: self.target.start.wrapping_add(place),
+            kept: match self.kept.is_null() {
+                true => self.kept,
+                false => self.kept.wrapping_add(place),
+            },
+            row_stride: self.target.row_stride,
+            rows,
+            columns,
+            factor: self.factor,
+            adds: self.target.accumulate,
+            row_bias: self.bias.rows(row),
+            column_bias: self.bias.columns(column),
+            activation: self.activation,
+        }
+    }
+
     /// `c = sum` or `c += sum`.
     pub(crate) fn plain(target: Target) -> Self {
         Self {
@@ -86,6 +112,8 @@ pub(crate) struct Job<'a> {
     pub(crate) a: &'a dyn Operand,
     /// Lines are the **columns**.
     pub(crate) b: &'a dyn Operand,
+    /// All of `b` as the kernel reads it, where somebody keeps it so.
+    pub(crate) packed_b: Option<&'a Packed>,
     pub(crate) output: Output<'a>,
     pub(crate) kernel: Kernel,
     pub(crate) threads: Threads,

@@ -14,6 +14,7 @@ mod job;
 mod kernel;
 mod lanes;
 mod operand;
+mod packed;
 mod plan;
 mod scratch;
 mod small;
@@ -23,6 +24,7 @@ mod transpose;
 pub(crate) use job::{Bias, Job, Output, Target, Threads};
 pub(crate) use kernel::Kernel;
 pub(crate) use operand::{Operand, View};
+pub(crate) use packed::Packed;
 
 /// Does a job. The bits of the result depend on its shape, factors, precision and instruction set alone.
 ///

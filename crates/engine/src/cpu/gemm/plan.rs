@@ -14,6 +14,8 @@ const ROWS: usize = 168;
 const COLUMNS: usize = 2048;
 /// Most cells of `b` that are packed at once: 4 MiB.
 const PACKED: usize = 1024 * 1024;
+/// Most cells of `b` that a task packs for itself: 256 KiB.
+const OWN_PANELS: usize = 64 * 1024;
 /// Multiplications below which no other thread is asked.
 pub(super) const SMALLEST_PARALLEL: usize = 2 * 1024 * 1024;
 /// Multiplications of the smallest task.
@@ -86,7 +88,15 @@ impl Plan {
         let most = (PACKED_ROWS / slab.min(k).max(1)).clamp(2 * tile_rows, ROWS);
         let row_tasks = m.div_ceil(most).max(tasks.min(m.div_ceil(4 * tile_rows)));
         let rows = part(m, m.div_ceil(row_tasks), tile_rows);
-        let panels = all_panels.div_ceil(tasks.div_ceil(m.div_ceil(rows)).clamp(1, all_panels));
+        let row_tasks = m.div_ceil(rows);
+        let panels = all_panels.div_ceil(tasks.div_ceil(row_tasks).clamp(1, all_panels));
+        // Panels that one task packs for itself stay in its second-level cache.
+        let own = (OWN_PANELS / (width * slab.min(k)).max(1)).max(1);
+        let panels = if row_tasks == 1 {
+            panels.min(own)
+        } else {
+            panels
+        };
         let is_exact = kernel.cells == Cells::Exact;
         Self {
             depth,
@@ -106,6 +116,7 @@ impl Plan {
                 _ => Reading::Panels,
             },
             direct_b: is_exact
+                && job.packed_b.is_none()
                 && m <= 64
                 && job
                     .b

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 
 /// Cells of a cache line.
-const LINE: usize = 16;
+pub(super) const LINE: usize = 16;
 /// Blocks that a thread keeps: one of each size that is in use at one time.
 const KEPT: usize = 4;
 

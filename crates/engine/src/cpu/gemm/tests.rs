@@ -45,6 +45,8 @@ struct Case {
     bias: usize,
     activation: Activation,
     precision: Precision,
+    /// Whether somebody keeps `b` packed.
+    packed: bool,
 }
 
 impl Case {
@@ -57,6 +59,7 @@ impl Case {
             bias: 0,
             activation: Activation::None,
             precision: Precision::F32,
+            packed: false,
         }
     }
 
@@ -78,10 +81,13 @@ impl Case {
         } else {
             View::rows(&b, n).transposed()
         };
+        let kernel = Kernel::new(level, self.precision);
+        let packed = self.packed.then(|| Packed::new(kernel, &columns, (n, k)));
         let job = Job {
             dims: self.dims,
             a: &a,
             b: &columns,
+            packed_b: packed.as_ref(),
             output: Output {
                 target: Target {
                     start: c.as_mut_ptr(),
@@ -97,7 +103,7 @@ impl Case {
                 activation: self.activation,
                 kept: kept.as_mut_ptr(),
             },
-            kernel: Kernel::new(level, self.precision),
+            kernel,
             threads,
         };
         // SAFETY: both buffers hold `m` rows of `n` values and more, and the CPU has the level.
@@ -316,5 +322,57 @@ fn rounding_is_to_nearest_even_and_keeps_what_is_no_number() {
         (0x7f80_0001, 0x7fc0),
     ] {
         assert_eq!(cells::rounded(f32::from_bits(from)), to, "{from:x}");
+    }
+}
+
+#[test]
+fn a_factor_that_is_kept_packed_gives_the_same_bits() {
+    for level in levels() {
+        for precision in [Precision::F32, Precision::Bf16] {
+            for dims in [(9, 33, 70), (40, 16, 400), (200, 2100, 33), (130, 96, 1200)] {
+                let case = Case {
+                    precision,
+                    bias: 2,
+                    ..Case::plain(dims)
+                };
+                let kept = Case {
+                    packed: true,
+                    ..Case::plain(dims)
+                };
+                let kept = Case {
+                    precision,
+                    bias: 2,
+                    ..kept
+                };
+                let (apart, together) = (
+                    case.run(level, Threads::Pool),
+                    kept.run(level, Threads::Pool),
+                );
+                assert!(apart == together, "{level:?} {precision:?} {dims:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn few_long_sums_are_added_up_by_pieces_of_their_depth() {
+    for level in levels() {
+        for dims in [(9, 33, 8192), (32, 64, 30_817), (40, 51, 20_000)] {
+            let case = Case {
+                bias: 1,
+                activation: Activation::Relu,
+                ..Case::plain(dims)
+            };
+            let (got, _) = case.run(level, Threads::Pool);
+            let (expected, _) = case.expected();
+            for (got, expected) in got.iter().zip(&expected) {
+                // Sums of up to 30,817 products of about 0.3 in single precision.
+                assert!(
+                    (f64::from(*got) - expected).abs() < 2e-3,
+                    "{got} {expected}"
+                );
+            }
+            assert_eq!(got, case.run(level, Threads::One).0, "{level:?} {dims:?}");
+        }
     }
 }
