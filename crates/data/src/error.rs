@@ -157,6 +157,32 @@ pub enum DataError {
         /// What the system says.
         what: String,
     },
+    /// An archive of records cannot be read any more.
+    #[error("an archive was changed or cannot be read any more: {what}")]
+    Archive {
+        /// Its name, and what the system says.
+        what: String,
+    },
+    /// A folder that is no source of records.
+    #[error("\"{path}\" holds no records")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What is in it.
+        got: String,
+        /// What to do.
+        help: String,
+    },
+    /// A web address that this program cannot read.
+    #[error("cannot read \"{url}\": {what}")]
+    Url {
+        /// The address.
+        url: String,
+        /// What stands in the way.
+        what: String,
+        /// What to do.
+        help: &'static str,
+    },
     /// Worker threads cannot be started.
     #[error("cannot start worker threads: {what}")]
     Threads {
@@ -235,6 +261,12 @@ fn with_help(problem: Problem, error: &DataError) -> Problem {
             bad.line, bad.text
         )),
         DataError::TwoColumns { .. } => problem.help("rename one of them"),
+        DataError::Folder { got, help, .. } => problem
+            .got(got)
+            .expected("a table, archives (*.tar), or one folder of media for each class")
+            .help(help),
+        DataError::Url { help, .. } => problem.help(*help),
+        DataError::Archive { .. } => problem.help("leave data alone while it is read"),
         DataError::Spill { .. } | DataError::ReadBack { .. } => problem.help(
             "make room there, or name another folder in the environment variable TMPDIR (TEMP on Windows)",
         ),

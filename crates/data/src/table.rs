@@ -3,6 +3,7 @@
 //! The cells of a small table stay in memory. Those of a large one lie in an unlinked temporary file in chunks of
 //! neighbouring records, of which the ones read last are kept; so memory does not grow with the records.
 
+mod archive;
 mod builder;
 mod chunk;
 mod store;
@@ -11,9 +12,12 @@ use std::{borrow::Cow, ops::Range, path::Path, sync::Arc};
 
 use schema::{Cell, Record};
 
-pub(crate) use self::builder::TableBuilder;
-use self::builder::{Part, Store};
-use crate::{DataError, source};
+pub(crate) use self::{archive::Archive, builder::TableBuilder};
+use self::{
+    builder::{Part, Store},
+    chunk::Slot,
+};
+use crate::{DataError, dataset::content_hash, source};
 
 /// One cell: borrowed from its table, or with contents of its own where the table lies in a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,13 +126,12 @@ impl Table {
             let offset = builder.num_records();
             // A part that ends before the rows that are shown begins where they begin, and the next one hides it.
             let shown_from = |part: &Part| part.first_row.saturating_sub(table.shown.start);
-            builder
-                .store
-                .parts
-                .extend(table.store.parts.iter().map(|part| Part {
-                    first_row: offset + shown_from(part),
-                    ..part.clone()
-                }));
+            let parts = table.store.parts.iter();
+            let parts = parts.take_while(|part| part.first_row < table.shown.end.max(1));
+            builder.store.parts.extend(parts.map(|part| Part {
+                first_row: offset + shown_from(part),
+                ..part.clone()
+            }));
             let from: Vec<Option<usize>> = first
                 .columns()
                 .iter()
@@ -136,10 +139,12 @@ impl Table {
                 .collect();
             for row in 0..table.num_records() {
                 for (to, from) in from.iter().enumerate() {
-                    if let Some(from) = from {
-                        builder.cell(to, &table.cell(row, *from).to_cell());
-                    } else {
-                        builder.cell(to, &Cell::Missing);
+                    match from {
+                        None => builder.cell(to, &Cell::Missing),
+                        Some(from) => match table.slot(row, *from) {
+                            Slot::Stored { start, len } => builder.stored(to, start, len),
+                            _ => builder.cell(to, &table.cell(row, *from).to_cell()),
+                        },
                     }
                 }
                 builder.end_record(table.line(row))?;
@@ -229,7 +234,59 @@ impl Table {
         if self.dropped.get(col).copied().unwrap_or(true) || row >= self.shown.len() {
             return CellRef::Missing;
         }
+        // Most tables have no archive; theirs are looked up once.
+        if self.part(row).is_some_and(|part| part.archive.is_some())
+            && let Slot::Stored { start, len } = self.slot(row, col)
+        {
+            return CellRef::Bytes(Cow::Owned(self.stored(row, start, len)));
+        }
         self.store.chunks.cell(self.shown.start + row, col)
+    }
+
+    /// Whether a cell holds media bytes, without reading them.
+    pub(crate) fn holds_bytes(&self, row: usize, col: usize) -> bool {
+        matches!(
+            self.slot(row, col),
+            Slot::Bytes { .. } | Slot::Stored { .. }
+        )
+    }
+
+    /// A number for a cell whose bytes lie in an archive: of its place there, so that nothing is read.
+    pub(crate) fn stored_key(&self, row: usize, col: usize) -> Option<u64> {
+        let Slot::Stored { start, .. } = self.slot(row, col) else {
+            return None;
+        };
+        let part = self.part(row)?;
+        let place = [part.first_row as u64, start].map(u64::to_le_bytes);
+        Some(content_hash(&place.concat()))
+    }
+
+    fn slot(&self, row: usize, col: usize) -> Slot {
+        if self.dropped.get(col).copied().unwrap_or(true) || row >= self.shown.len() {
+            return Slot::Missing;
+        }
+        self.store.chunks.slot(self.shown.start + row, col)
+    }
+
+    /// Bytes of a record's archive; empty if they cannot be read, which is noted.
+    fn stored(&self, row: usize, start: u64, len: u32) -> Vec<u8> {
+        let Some(part) = self.part(row) else {
+            return Vec::new();
+        };
+        let read = part
+            .archive
+            .as_ref()
+            .map(|archive| archive.read(start, len as usize));
+        match read {
+            Some(Ok(bytes)) => bytes,
+            Some(Err(error)) => {
+                self.store
+                    .fault
+                    .get_or_init(|| format!("{}: {error}", part.name));
+                Vec::new()
+            }
+            None => Vec::new(),
+        }
     }
 
     /// Line of a record in its file, from 1.
@@ -243,8 +300,12 @@ impl Table {
     /// Whether every cell that was asked for so far could be read back: one that cannot be is missing.
     ///
     /// # Errors
-    /// [`DataError::ReadBack`] if the temporary file of a large table cannot be read any more.
+    /// [`DataError::ReadBack`] if the temporary file of a large table cannot be read any more;
+    /// [`DataError::Archive`] if an archive cannot.
     pub fn check(&self) -> Result<(), DataError> {
+        if let Some(what) = self.store.fault.get() {
+            return Err(DataError::Archive { what: what.clone() });
+        }
         match self.store.chunks.fault() {
             Some(what) => Err(DataError::ReadBack {
                 table: self.name().to_owned(),

@@ -110,7 +110,9 @@ impl Dataset {
             .collect();
         for row in 0..self.num_rows() {
             for &(col, bytes_each) in &cols {
-                if is_missing(&self.cell(col, row)) {
+                let has_bytes = self.table_cols[col]
+                    .is_some_and(|table_col| self.table.holds_bytes(row, table_col));
+                if !has_bytes && is_missing(&self.cell(col, row)) {
                     continue;
                 }
                 let keep = bytes_each > 0 && bytes_each <= left;

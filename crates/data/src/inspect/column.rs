@@ -3,7 +3,7 @@
 use schema::{Column, Modality, Role};
 
 use super::{ColumnInfo, Warning, media::Media, profile::Profile, profile::shown};
-use crate::{Table, media::medium};
+use crate::{Table, media::medium, source::KEY};
 
 /// Share of the cells that must be of a kind; the rest count as bad cells.
 const MOST: f64 = 0.95;
@@ -90,9 +90,14 @@ fn kind(name: &str, profile: &Profile, media: &Media) -> (Modality, String) {
             format!("{distinct} distinct values, {repeats:.0} records each"),
         );
     }
+    let what = if profile.mostly(profile.num_lists, 0.5) {
+        "lists of strings, read as one text"
+    } else {
+        "strings"
+    };
     (
         Modality::Text,
-        format!("strings of {words:.1} words, {distinct} distinct"),
+        format!("{what} of {words:.1} words, {distinct} distinct"),
     )
 }
 
@@ -132,6 +137,10 @@ fn left_out(
             "identifier",
             "web addresses name records or sources; left out".to_owned(),
         );
+    }
+    if name == KEY {
+        let text = "names of the records in their archives; left out".to_owned();
+        return Some((Role::Id, "identifier", text));
     }
     if profile.num_present < FEW_RECORDS || matches!(modality, Modality::Date) {
         return None;

@@ -24,6 +24,13 @@ fn is_numeric(cell: &Cell) -> bool {
     }
 }
 
+fn num_words(cell: &Cell) -> usize {
+    match cell {
+        Cell::Text(text) => text.split_whitespace().count(),
+        _ => 0,
+    }
+}
+
 /// Counts over the cells of a column.
 pub(super) struct Profile {
     pub(super) num_records: usize,
@@ -74,6 +81,12 @@ impl Profile {
         };
         let mut last = f64::NEG_INFINITY;
         for row in 0..table.num_records() {
+            if let Some(key) = table.stored_key(row, col) {
+                profile.num_present += 1;
+                profile.num_bytes += 1;
+                profile.distinct.entry(key).or_insert((0, row)).0 += 1;
+                continue;
+            }
             let cell = table.cell(row, col);
             let Some(key) = cell_key(&cell) else { continue };
             profile.num_present += 1;
@@ -82,6 +95,7 @@ impl Profile {
                 CellRef::Bytes(_) => profile.num_bytes += 1,
                 CellRef::List(list) => {
                     profile.num_lists += 1;
+                    profile.num_words += list.iter().map(num_words).sum::<usize>();
                     profile.num_series +=
                         usize::from(list.len() >= 2 && list.iter().all(is_numeric));
                 }
@@ -142,7 +156,9 @@ impl Profile {
     pub(super) fn sample_rows(&self, table: &Table, col: usize, most: usize) -> Vec<usize> {
         let every = self.num_present.div_ceil(most.max(1)).max(1);
         (0..table.num_records())
-            .filter(|row| cell_key(&table.cell(*row, col)).is_some())
+            .filter(|row| {
+                table.holds_bytes(*row, col) || cell_key(&table.cell(*row, col)).is_some()
+            })
             .step_by(every)
             .collect()
     }

@@ -10,7 +10,7 @@ use std::{
 use schema::Cell;
 use serde_json::Value;
 
-use super::name_and_folder;
+use super::{lists, name_and_folder};
 use crate::{DataError, Table, table::TableBuilder};
 
 /// Reads a JSON lines table; lines that are no objects are left out and counted.
@@ -50,7 +50,14 @@ fn push(
     object: serde_json::Map<String, Value>,
     line: usize,
 ) -> Result<(), DataError> {
-    for (name, value) in object {
+    let cells = match cells(object) {
+        Ok(cells) => cells,
+        Err(text) => {
+            builder.bad_row(line, text);
+            return Ok(());
+        }
+    };
+    for (name, cell) in cells {
         let col = match columns.get(&name) {
             Some(col) => *col,
             None => {
@@ -59,20 +66,53 @@ fn push(
                 col
             }
         };
-        builder.cell(col, &cell(value));
+        builder.cell(col, &cell);
     }
     builder.end_record(line)
 }
 
-fn cell(value: Value) -> Cell {
+/// The cells of an object, each name once.
+///
+/// # Errors
+/// In words, if it is no record.
+pub(super) fn cells(object: serde_json::Map<String, Value>) -> Result<Vec<(String, Cell)>, String> {
+    let mut cells = Vec::<(String, Cell)>::with_capacity(object.len());
+    let mut has_spread = false;
+    for (name, value) in object {
+        let spread = lists::spread(name, cell(value))?;
+        has_spread |= spread.len() > 1;
+        cells.extend(spread);
+    }
+    if has_spread {
+        let mut names: Vec<&String> = cells.iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(format!("two values for \"{}\"", pair[0]));
+        }
+    }
+    Ok(cells)
+}
+
+pub(super) fn cell(value: Value) -> Cell {
     match value {
         Value::Null => Cell::Missing,
         Value::Bool(claim) => Cell::Text(claim.to_string()),
         Value::String(text) => Cell::Text(text),
         Value::Number(number) => number_cell(&number),
         Value::Array(list) => Cell::List(list.into_iter().map(cell).collect()),
-        // An object has no cell of its own; its text can still be read as text.
-        Value::Object(object) => Cell::Text(Value::Object(object).to_string()),
+        Value::Object(object) => media(&object)
+            // An object has no cell of its own; its text can still be read as text.
+            .unwrap_or_else(|| Cell::Text(Value::Object(object).to_string())),
+    }
+}
+
+/// The path of an object of `path` and perhaps `bytes`, as data hubs describe media.
+fn media(object: &serde_json::Map<String, Value>) -> Option<Cell> {
+    let is_known =
+        |(key, value): (&String, &Value)| key == "path" || (key == "bytes" && value.is_null());
+    match object.get("path") {
+        Some(Value::String(path)) if object.iter().all(is_known) => Some(Cell::Text(path.clone())),
+        _ => None,
     }
 }
 

@@ -12,7 +12,7 @@ use parquet::{
 };
 use schema::Cell;
 
-use super::{check_names, name_and_folder};
+use super::{check_names, lists, name_and_folder};
 use crate::{DataError, Table, parse::date_text, table::TableBuilder};
 
 /// Reads a Parquet table. A struct with `bytes` (as data hubs store pictures) is its bytes.
@@ -40,14 +40,52 @@ fn read(path: &Path, file: File) -> Result<Table, DataError> {
     let columns: Vec<String> = fields.iter().map(|field| field.name().to_owned()).collect();
     check_names(path, &columns)?;
     let (name, folder) = name_and_folder(path);
-    let mut builder = TableBuilder::new(&name, &folder, columns);
+    let mut builder = TableBuilder::new(&name, &folder, columns.clone());
+    let num_fields = columns.len();
     for (index, row) in reader.get_row_iter(None).map_err(damaged)?.enumerate() {
-        for (col, (_, field)) in row.map_err(damaged)?.get_column_iter().enumerate() {
-            builder.cell(col, &cell(field));
+        let row = row.map_err(damaged)?;
+        let cells: Vec<Cell> = row
+            .get_column_iter()
+            .map(|(_, field)| cell(field))
+            .collect();
+        match spread(&cells, &columns) {
+            Err(text) => builder.bad_row(index + 1, text),
+            Ok(further) => {
+                for (col, cell) in cells.iter().enumerate() {
+                    match cell {
+                        Cell::List(list) if lists::is_of_media(cell) => builder.cell(col, &list[0]),
+                        _ => builder.cell(col, cell),
+                    }
+                }
+                for (name, cell) in further {
+                    let known = (num_fields..builder.num_columns())
+                        .find(|col| builder.column(*col) == name);
+                    let col = known.unwrap_or_else(|| builder.add_column(&name));
+                    builder.cell(col, &cell);
+                }
+                builder.end_record(index + 1)?;
+            }
         }
-        builder.end_record(index + 1)?;
     }
     builder.finish_file(path)
+}
+
+/// Cells beside those of the file's own columns: the second and further media of lists.
+fn spread(cells: &[Cell], columns: &[String]) -> Result<Vec<(String, Cell)>, String> {
+    let mut further = Vec::new();
+    for (cell, column) in cells.iter().zip(columns) {
+        if lists::is_of_media(cell) {
+            further.extend(
+                lists::spread(column.clone(), cell.clone())?
+                    .into_iter()
+                    .skip(1),
+            );
+        }
+    }
+    match further.iter().find(|(name, _)| columns.contains(name)) {
+        Some((name, _)) => Err(format!("two values for \"{name}\"")),
+        None => Ok(further),
+    }
 }
 
 fn cell(field: &Field) -> Cell {
@@ -179,6 +217,42 @@ mod tests {
             table.cell(1, 3),
             CellRef::Text("9223372036854775807".into())
         );
+    }
+
+    /// One record: two pictures as `{bytes, path}`, as data hubs store them.
+    fn write_list(path: &Path) {
+        let message = "message m { optional group images (LIST) { repeated group list { optional group element \
+                       { optional binary bytes; optional binary path (UTF8); } } } }";
+        let schema = Arc::new(parse_message_type(message).unwrap());
+        let file = File::create(path).unwrap();
+        let mut writer = SerializedFileWriter::new(file, schema, Arc::default()).unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        for (values, definitions) in [(["one", "two"], [4, 4]), (["a.png", ""], [4, 3])] {
+            let values: Vec<ByteArray> = values
+                .into_iter()
+                .filter(|value| !value.is_empty())
+                .map(ByteArray::from)
+                .collect();
+            let mut column = group.next_column().unwrap().unwrap();
+            column
+                .typed::<ByteArrayType>()
+                .write_batch(&values, Some(&definitions), Some(&[0, 1]))
+                .unwrap();
+            column.close().unwrap();
+        }
+        group.close().unwrap();
+        writer.close().unwrap();
+    }
+
+    #[test]
+    fn a_list_of_pictures_is_a_column_each() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.parquet");
+        write_list(&path);
+        let table = Table::open(&path).unwrap();
+        assert_eq!(table.columns(), ["images", "images.2"]);
+        assert_eq!(table.cell(0, 0), CellRef::Bytes(b"one"[..].into()));
+        assert_eq!(table.cell(0, 1), CellRef::Bytes(b"two"[..].into()));
     }
 
     #[test]

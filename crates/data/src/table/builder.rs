@@ -2,12 +2,12 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use schema::Cell;
 
-use super::{BadRow, Table, chunk::Chunk, store::Chunks};
+use super::{BadRow, Table, archive::Archive, chunk::Chunk, store::Chunks};
 use crate::DataError;
 
 /// Memory of a chunk at which the next one begins: small enough to be read back for one record, large enough that
@@ -24,6 +24,8 @@ pub(super) struct Part {
     pub(super) first_row: usize,
     pub(super) name: String,
     pub(super) base_dir: PathBuf,
+    /// Where the bytes of cells lie that were not copied.
+    pub(super) archive: Option<Archive>,
 }
 
 /// What tables that show the same records share.
@@ -34,6 +36,8 @@ pub(super) struct Store {
     pub(super) parts: Vec<Part>,
     pub(super) bad_rows: Vec<BadRow>,
     pub(super) num_bad_rows: usize,
+    /// The first thing that went wrong when an archive was read; cells read after it may be empty.
+    pub(super) fault: OnceLock<String>,
 }
 
 /// A table in the making.
@@ -50,6 +54,7 @@ impl TableBuilder {
             first_row: 0,
             name: name.to_owned(),
             base_dir: base_dir.to_owned(),
+            archive: None,
         };
         Self {
             open: Chunk::new(columns.len()),
@@ -71,6 +76,11 @@ impl TableBuilder {
 
     pub(crate) fn num_columns(&self) -> usize {
         self.store.columns.len()
+    }
+
+    /// Name of a column.
+    pub(crate) fn column(&self, col: usize) -> &str {
+        self.store.columns.get(col).map_or("", String::as_str)
     }
 
     pub(super) fn num_records(&self) -> usize {
@@ -99,6 +109,23 @@ impl TableBuilder {
     /// Gives a cell of the current record.
     pub(crate) fn cell(&mut self, col: usize, cell: &Cell) {
         self.open.push(col, cell);
+    }
+
+    /// Records from here on come from a part of an archive.
+    pub(crate) fn begin_archive(&mut self, name: &str, archive: Archive) {
+        let first_row = self.num_records();
+        self.store.parts.retain(|part| part.first_row < first_row);
+        self.store.parts.push(Part {
+            first_row,
+            name: name.to_owned(),
+            base_dir: PathBuf::new(),
+            archive: Some(archive),
+        });
+    }
+
+    /// Gives a cell of the current record: bytes that stay in its archive.
+    pub(crate) fn stored(&mut self, col: usize, start: u64, len: u32) {
+        self.open.push_stored(col, start, len);
     }
 
     /// Ends a record; columns that were not given are missing.

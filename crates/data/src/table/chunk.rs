@@ -1,7 +1,7 @@
 //! A run of records: cells in slots, text and bytes end to end; and the same as bytes of a file.
 //!
 //! As bytes: number of records and columns (`u32` each), the line of each record (`u64`), then record by record a tag
-//! a cell with its length or number, then all text. Media bytes are apart, so that they are read only when asked for.
+//! a cell with its length, number or place in an archive, then all text. Media bytes are apart, so that they are read only when asked for.
 //! Numbers are little-endian.
 
 use std::borrow::Cow;
@@ -23,6 +23,11 @@ pub(super) enum Slot {
         start: u64,
         len: u32,
     },
+    /// Bytes of the archive that the record came from.
+    Stored {
+        start: u64,
+        len: u32,
+    },
     /// Lists, and anything too long for the arenas' 32-bit lengths.
     Other(u32),
 }
@@ -32,6 +37,7 @@ const TEXT: u8 = 1;
 const NUMBER: u8 = 2;
 const BYTES: u8 = 3;
 const OTHER: u8 = 4;
+const STORED: u8 = 5;
 
 /// Records that are stored and read back together.
 #[derive(Debug, Default)]
@@ -95,6 +101,11 @@ impl Chunk {
         self.slots[col].push(slot);
     }
 
+    /// Gives a cell of the current record: bytes that stay in the archive it came from.
+    pub(super) fn push_stored(&mut self, col: usize, start: u64, len: u32) {
+        self.slots[col].push(Slot::Stored { start, len });
+    }
+
     fn other(&mut self, cell: Cell) -> Slot {
         match u32::try_from(self.other.len()) {
             Ok(index) => {
@@ -140,10 +151,10 @@ impl Chunk {
         slot.copied().unwrap_or(Slot::Missing)
     }
 
-    /// A cell; media bytes only where the chunk was never in a file.
+    /// A cell; media bytes only where the chunk was never in a file, and none of an archive.
     pub(super) fn cell(&self, record: usize, col: usize) -> CellRef<'_> {
         match self.slot(record, col) {
-            Slot::Missing => CellRef::Missing,
+            Slot::Missing | Slot::Stored { .. } => CellRef::Missing,
             Slot::Number(number) => CellRef::Number(number),
             Slot::Text { start, len } => {
                 CellRef::Text(Cow::Borrowed(&self.text[range(start, len)]))
@@ -189,6 +200,11 @@ impl Chunk {
                         out.extend(len.to_le_bytes());
                         media.extend_from_slice(&self.bytes[range(start, len)]);
                     }
+                    Slot::Stored { start, len } => {
+                        out.push(STORED);
+                        out.extend(start.to_le_bytes());
+                        out.extend(len.to_le_bytes());
+                    }
                     Slot::Other(index) => {
                         out.push(OTHER);
                         write_cell(&self.other[index as usize], &mut out);
@@ -230,6 +246,10 @@ impl Chunk {
                         let (start, len) = place(&mut media_end, input.u32()?);
                         Slot::Bytes { start, len }
                     }
+                    STORED => Slot::Stored {
+                        start: input.u64()?,
+                        len: input.u32()?,
+                    },
                     OTHER => {
                         chunk.other.push(input.cell()?);
                         Slot::Other(chunk.other.len() as u32 - 1)
@@ -334,6 +354,7 @@ mod tests {
             Cell::List(vec![Cell::Missing, Cell::Bytes(vec![9])]),
         ];
         chunk.push(2, &Cell::List(list));
+        chunk.push_stored(1, 5 << 32, 7);
         chunk.push_text(0, "b");
         chunk.end_record(6);
         chunk
@@ -359,6 +380,10 @@ mod tests {
                     continue;
                 }
                 // By their text: a list that holds NaN does not equal itself.
+                if (record, col) == (2, 1) {
+                    let slot = read.slot(2, 1);
+                    assert!(matches!(slot, Slot::Stored { start, len: 7 } if start == 5 << 32));
+                }
                 assert_eq!(
                     format!("{:?}", read.cell(record, col)),
                     format!("{:?}", chunk.cell(record, col))

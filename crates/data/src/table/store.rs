@@ -85,6 +85,16 @@ impl Chunks {
         }
     }
 
+    /// What stands in a cell, without its contents.
+    pub(super) fn slot(&self, record: usize, col: usize) -> Slot {
+        let (index, within) = self.place(record);
+        match self.chunk(index) {
+            None => Slot::Missing,
+            Some(Found::Resident(chunk)) => chunk.slot(within, col),
+            Some(Found::Read(_, chunk)) => chunk.slot(within, col),
+        }
+    }
+
     /// Line of a record in its file; 0 where there is no such record.
     pub(super) fn line(&self, record: usize) -> usize {
         let (index, within) = self.place(record);
@@ -219,12 +229,12 @@ impl ChunkFile {
 }
 
 #[cfg(unix)]
-fn read_exact_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
+pub(super) fn read_exact_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, bytes, at)
 }
 
 #[cfg(windows)]
-fn read_exact_at(file: &File, mut bytes: &mut [u8], mut at: u64) -> io::Result<()> {
+pub(super) fn read_exact_at(file: &File, mut bytes: &mut [u8], mut at: u64) -> io::Result<()> {
     while !bytes.is_empty() {
         match std::os::windows::fs::FileExt::seek_read(file, bytes, at)? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
