@@ -21,6 +21,7 @@ mod parse;
 mod picture;
 pub mod sample;
 mod series;
+mod shard_order;
 pub mod sound;
 mod source;
 pub mod split;

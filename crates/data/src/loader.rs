@@ -12,7 +12,7 @@ use std::{
 
 use schema::{Batch, FittedTarget, Seed, TargetBatch};
 
-use crate::{Augment, Augmentation, DataError, Dataset, Fitted, Truth};
+use crate::{Augment, Augmentation, DataError, Dataset, Fitted, Truth, shard_order};
 
 /// How rows become batches.
 #[derive(Debug, Clone)]
@@ -278,15 +278,16 @@ impl Loader {
 
     /// The batches of an epoch from a place on, to resume in its middle.
     pub fn epoch_from(&self, epoch: u64, first_batch: usize) -> Epoch<'_> {
-        let mut order = self.rows.clone();
-        if self.config.shuffle {
-            self.config
-                .seed
-                .named("shuffle")
-                .at(epoch)
-                .rng()
-                .shuffle(&mut order);
-        }
+        let seed = self.config.seed.named("shuffle").at(epoch);
+        let order = match self.source.dataset.shard_to_read() {
+            _ if !self.config.shuffle => self.rows.clone(),
+            Some(shard_of) => shard_order::order(&self.rows, shard_of, seed),
+            None => {
+                let mut order = self.rows.clone();
+                seed.rng().shuffle(&mut order);
+                order
+            }
+        };
         let (sender, answers) = channel();
         Epoch {
             loader: self,

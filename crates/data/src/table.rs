@@ -251,6 +251,12 @@ impl Table {
         )
     }
 
+    /// Which archive a record came from, if from one.
+    pub(crate) fn shard(&self, row: usize) -> Option<usize> {
+        let part = self.part(row)?;
+        part.archive.is_some().then_some(part.first_row)
+    }
+
     /// A number for a cell whose bytes lie in an archive: of its place there, so that nothing is read.
     pub(crate) fn stored_key(&self, row: usize, col: usize) -> Option<u64> {
         let Slot::Stored { start, .. } = self.slot(row, col) else {

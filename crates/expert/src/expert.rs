@@ -168,6 +168,12 @@ pub trait Kind: Sync {
         Ok(Vec::new())
     }
 
+    /// Roughly how many bytes of memory a fit takes for each record it is fitted on, the held-out ones beside it
+    /// included, for kinds that hold features of all of them (`max_rows`).
+    fn row_bytes(&self) -> usize {
+        4 << 10
+    }
+
     /// Roughly how many seconds a fit on so many rows takes on one slow core, for kinds where that matters.
     fn expected_secs(&self, _num_rows: usize) -> f64 {
         0.0

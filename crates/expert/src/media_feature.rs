@@ -124,6 +124,12 @@ impl Kind for MediaFeatureKind {
         1.0 + 0.001 * num_rows as f64
     }
 
+    fn row_bytes(&self) -> usize {
+        // The widest are videos, 2 x 144 features in each of 8 stretches, once as read and once scaled; and a quarter
+        // as many held-out ones.
+        24 << 10
+    }
+
     fn forms(&self, config: &ExpertConfig, columns: &[Column]) -> Result<Vec<Form>, ExpertError> {
         let own = read_settings(config)?;
         let read = columns

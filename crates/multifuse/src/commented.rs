@@ -6,7 +6,7 @@ use schema::{Config, Problem};
 const COMMENTS: &[(&str, &str)] = &[
     (
         "[data]",
-        "What is learned from. Not set: target, task, inputs, group_by, time_by, weight.",
+        "What is learned from. Not set: target, task, inputs, group_by, time_by, weight, memory_limit.",
     ),
     (
         "train",
@@ -25,7 +25,11 @@ const COMMENTS: &[(&str, &str)] = &[
     ),
     (
         "cache_mib",
-        "most memory for decoded pictures, in MiB; further ones are decoded again",
+        "most memory for decoded media, in MiB; further ones are decoded again",
+    ),
+    (
+        "memory_limit",
+        "most memory of the process, such as 1GiB; bounds cache_mib and max_rows",
     ),
     (
         "group_by",

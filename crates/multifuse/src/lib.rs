@@ -19,6 +19,7 @@
 pub mod demo;
 mod commented;
 mod listing;
+mod memory;
 mod plan;
 mod prepare;
 mod run;
@@ -30,10 +31,13 @@ use std::time::Duration;
 
 pub use data::{Inspection, Table, inspect};
 pub use listing::{Section, listing};
+pub use memory::peak as peak_memory;
 pub use plan::{ExpertPlan, PartLine, Plan};
 pub use predict::{AnswerFormat, Judgement, PatternValue, PredictError, Predictor, write_answers};
 pub use run::Run;
-pub use schema::{Answer, Cell, Code, Config, Modality, Prediction, Problem, Record, Task};
+pub use schema::{
+    Answer, ByteSize, Cell, Code, Config, Modality, Prediction, Problem, Record, Task,
+};
 pub use train::PrecisionConfig;
 pub use trainer::Trainer;
 

@@ -11,11 +11,13 @@ use std::{
 
 use data::Table;
 use expert::{Context, EnsemblePlan, auto};
-use schema::{Code, Config, ExpertConfig, Problem, Problems, Seed, Settings, Task, set_by_path};
-use train::{Control, NoObserver, Observer, PrecisionConfig};
+use schema::{
+    ByteSize, Code, Config, ExpertConfig, Problem, Problems, Seed, Settings, Task, set_by_path,
+};
+use train::{Control, Event, NoObserver, Observer, PrecisionConfig};
 
 use crate::{
-    Plan, Run, commented, plan,
+    Plan, Run, commented, memory, plan,
     prepare::{self, Outline},
     run, summary,
 };
@@ -112,6 +114,13 @@ impl<'a> Trainer<'a> {
     #[must_use]
     pub fn precision(mut self, precision: PrecisionConfig) -> Self {
         self.overrides.precision = Some(precision);
+        self
+    }
+
+    /// Keeps the memory of the process below this: bounds the cache of media and the records of cheap experts.
+    #[must_use]
+    pub fn memory_limit(mut self, limit: ByteSize) -> Self {
+        self.config.data.memory_limit = Some(limit);
         self
     }
 
@@ -243,7 +252,20 @@ impl<'a> Trainer<'a> {
         let report = summary::summarise(&prepared, &fitted, &facts)?;
         let run = Run::new(folder.to_owned(), report);
         run.write(&prepared, &fitted)?;
+        self.warn_of_memory(&prepared.config);
         Ok(run)
+    }
+
+    fn warn_of_memory(&self, config: &Config) {
+        if let (Some(limit), Some(peak)) = (config.data.memory_limit, memory::peak())
+            && peak > limit
+        {
+            let text = format!(
+                "the run took {} MiB of memory, the limit is {limit}; fewer or smaller networks take less",
+                peak.0 >> 20
+            );
+            self.observer.event(&Event::Warning(text));
+        }
     }
 
     /// The time limit leaves a little for what follows training: judging, saving, the report.
@@ -281,6 +303,7 @@ impl<'a> Trainer<'a> {
             outline.config.experts.clone()
         };
         outline.config.experts = complete(experts, &outline, self.overrides)?;
+        memory::bound(&mut outline.config)?;
         Ok(outline)
     }
 

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Code, Modality, Problem, Task};
+use crate::{ByteSize, Code, Modality, Problem, Task};
 
 /// Settings of one component, parsed by the room that owns it.
 pub type Settings = toml::Table;
@@ -48,8 +48,10 @@ pub struct DataConfig {
     pub validation: Validation,
     /// What to do with a record that cannot be read.
     pub on_bad: OnBad,
-    /// Most memory for decoded pictures, in MiB.
+    /// Most memory for decoded media, in MiB.
     pub cache_mib: usize,
+    /// Most memory of the process: bounds the cache of media and the records that experts are fitted on.
+    pub memory_limit: Option<ByteSize>,
 }
 
 impl Default for DataConfig {
@@ -65,6 +67,7 @@ impl Default for DataConfig {
             validation: Validation::default(),
             on_bad: OnBad::default(),
             cache_mib: 512,
+            memory_limit: None,
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod atomic;
 mod batch;
+mod byte_size;
 mod column;
 mod config;
 mod numbers;
@@ -21,6 +22,7 @@ mod value;
 
 pub use atomic::write_atomic;
 pub use batch::{Batch, InputBatch, Payload, TargetBatch};
+pub use byte_size::ByteSize;
 pub use column::{Column, Modality, Role, Task};
 pub use config::{
     Config, DataConfig, ExpertConfig, OnBad, RunConfig, Settings, Validation, set_by_path,

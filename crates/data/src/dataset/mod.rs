@@ -187,6 +187,20 @@ impl Dataset {
         }
     }
 
+    /// The archive that the media of a row are read from each time they are asked for; `None` where every archive's
+    /// media are in memory, or there are no archives.
+    pub(crate) fn shard_to_read(&self) -> Option<impl Fn(usize) -> usize + '_> {
+        let is_read = |row: usize| {
+            self.values.iter().any(|values| match values.as_ref() {
+                Values::Media(media) => media.hashes[row].is_some() && media.cached[row].is_none(),
+                _ => false,
+            })
+        };
+        let any = (0..self.num_rows()).any(|row| self.table.shard(row).is_some() && is_read(row));
+        // Records that stand in no archive are as one.
+        any.then_some(|row| self.table.shard(row).map_or(0, |shard| shard + 1))
+    }
+
     /// The table underneath.
     pub fn table(&self) -> &Arc<Table> {
         &self.table

@@ -108,6 +108,11 @@ impl Kind for ImageFeatureKind {
         1.0 + 0.002 * num_rows as f64
     }
 
+    fn row_bytes(&self) -> usize {
+        // 16 KB a record, and a quarter as many held-out ones.
+        20 << 10
+    }
+
     fn forms(&self, config: &ExpertConfig, _columns: &[Column]) -> Result<Vec<Form>, ExpertError> {
         let own = read_settings(config)?;
         let sizes = [own.size_px, own.outline_px];

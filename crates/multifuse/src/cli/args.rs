@@ -89,7 +89,8 @@ pub(crate) struct Sample {
 
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// A table: .csv, .tsv, .jsonl or .parquet.
+    /// A table: .csv, .tsv, .jsonl or .parquet, several as "train-{00..09}.tar", .tar shards, or a folder of shards
+    /// or of classes.
     pub(crate) data: PathBuf,
     /// Target column.
     #[arg(long, value_name = "COLUMN")]
@@ -101,7 +102,8 @@ pub(crate) struct Inspect {
 
 #[derive(Debug, Args)]
 pub(crate) struct Init {
-    /// A table: .csv, .tsv, .jsonl or .parquet.
+    /// A table: .csv, .tsv, .jsonl or .parquet, several as "train-{00..09}.tar", .tar shards, or a folder of shards
+    /// or of classes.
     #[arg(required_unless_present = "template")]
     pub(crate) data: Option<PathBuf>,
     /// Target column.
@@ -116,7 +118,7 @@ pub(crate) struct Init {
 
 #[derive(Debug, Args)]
 pub(crate) struct Plan {
-    /// A table, or a configuration (.toml) whose run is planned.
+    /// A table, shards or folder, or a configuration (.toml) whose run is planned.
     pub(crate) data: PathBuf,
     /// Target column.
     #[arg(long, value_name = "COLUMN")]
@@ -155,6 +157,10 @@ pub(crate) struct Choices {
     /// Wall time of the whole command in seconds; experts and epochs are planned to fit.
     #[arg(long, value_name = "SECS", allow_negative_numbers = true)]
     pub(crate) time_limit: Option<f64>,
+    /// Most memory of the process, such as 1GiB: media are read again when they are needed, and cheap experts are
+    /// fitted on fewer records.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory_limit: Option<String>,
     /// Epochs of every network.
     #[arg(long, value_name = "N")]
     pub(crate) epochs: Option<usize>,
@@ -175,7 +181,8 @@ pub(crate) struct Choices {
 
 #[derive(Debug, Args)]
 pub(crate) struct Train {
-    /// A table: .csv, .tsv, .jsonl or .parquet.
+    /// A table: .csv, .tsv, .jsonl or .parquet, several as "train-{00..09}.tar", .tar shards, or a folder of shards
+    /// or of classes.
     pub(crate) data: PathBuf,
     /// Target column.
     #[arg(long, value_name = "COLUMN")]
@@ -200,7 +207,7 @@ pub(crate) struct Train {
 pub(crate) struct Evaluate {
     /// Run folder or artifact folder.
     pub(crate) run: PathBuf,
-    /// A table with the target column.
+    /// A table, shards or folder with the target column.
     pub(crate) data: PathBuf,
     /// Hide this column from the model: what is it worth? May be repeated.
     #[arg(long, value_name = "COLUMN")]
@@ -214,7 +221,7 @@ pub(crate) struct Evaluate {
 pub(crate) struct Predict {
     /// Run folder or artifact folder.
     pub(crate) run: PathBuf,
-    /// A table with the input columns.
+    /// A table, shards or folder with the input columns.
     pub(crate) data: PathBuf,
     /// Where answers go: .csv, .jsonl or .parquet; standard output as CSV if not given.
     #[arg(long, value_name = "FILE")]

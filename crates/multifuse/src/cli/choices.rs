@@ -102,6 +102,12 @@ fn lay_over(
     if choices.fail_on_bad {
         config.data.on_bad = OnBad::Fail;
     }
+    if let Some(limit) = &choices.memory_limit {
+        let limit = limit
+            .parse()
+            .map_err(|problem: Problem| problem.at("--memory-limit"))?;
+        config.data.memory_limit = Some(limit);
+    }
     if choices.time_limit.is_some() {
         config.run.time_limit_secs = choices.time_limit;
     }
