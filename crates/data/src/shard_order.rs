@@ -70,12 +70,14 @@ mod tests {
 
     #[test]
     fn a_stretch_of_the_epoch_reads_few_archives_and_mixes_them() {
-        let order = order(&rows(), |row| row / 1000, Seed(1));
-        for stretch in order[..16_000].chunks(64) {
+        // 300 archives of 1000 rows: a random order would read about 57 of them for 64 records.
+        let rows: Vec<usize> = (0..300_000).collect();
+        let order = order(&rows, |row| row / 1000, Seed(1));
+        for stretch in order.chunks_exact(64) {
             let shards: std::collections::BTreeSet<usize> =
                 stretch.iter().map(|row| row / 1000).collect();
-            // The buffer holds what about six archives of 667 rows gave; a few rows stay in it for long.
-            assert!((3..=20).contains(&shards.len()), "{shards:?}");
+            // The buffer holds what four archives gave; a few rows stay in it for long.
+            assert!((3..=30).contains(&shards.len()), "{shards:?}");
         }
         // A fair mix would leave neighbours in order half of the time.
         let ascending = order.windows(2).filter(|pair| pair[0] < pair[1]).count();

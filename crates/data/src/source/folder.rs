@@ -42,8 +42,10 @@ pub(super) fn open(path: &Path) -> Result<Table, DataError> {
     if has_classes {
         columns.push(LABEL.to_owned());
     }
-    let (name, _) = name_and_folder(path);
-    let mut builder = TableBuilder::new(&name, path, columns);
+    // A class is named like a folder; where paths start from, no folder may bear its name, or it would be a file.
+    let whole = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let (name, base_dir) = name_and_folder(&whole);
+    let mut builder = TableBuilder::new(&name, &base_dir, columns);
     let mut number = 0;
     // A file beside the folders of classes has no class.
     for listing in std::iter::once(&top).chain(&classes) {
@@ -53,7 +55,7 @@ pub(super) fn open(path: &Path) -> Result<Table, DataError> {
             let col = media.iter().position(|used| used == at).unwrap_or(0);
             match file.strip_prefix(path).ok().and_then(Path::to_str) {
                 Some(file) => {
-                    builder.text(col, file);
+                    builder.text(col, &format!("{name}/{file}"));
                     if has_classes {
                         builder.text(media.len(), &label.to_string_lossy());
                     }
@@ -168,6 +170,8 @@ fn medium_of(name: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use schema::Modality;
+
     use super::*;
     use crate::{CellRef, fixture::plain_png};
 
@@ -198,14 +202,23 @@ mod tests {
             .map(|[file, label]| (file, label))
             .collect();
         let cell = |text: &str| format!("Text({text:?})");
-        assert_eq!(rows[0], (cell("stray.png"), "Missing".to_owned()));
-        assert_eq!(rows[1], (cell("cat/1.png"), cell("cat")));
-        assert_eq!(rows[2], (cell("dog/a.png"), cell("dog")));
-        assert_eq!(rows[3], (cell("dog/b.PNG"), cell("dog")));
+        let file = |file: &str| format!("{}/{file}", table.name());
+        assert_eq!(rows[0], (cell(&file("stray.png")), "Missing".to_owned()));
+        assert_eq!(rows[1], (cell(&file("cat/1.png")), cell("cat")));
+        assert_eq!(rows[2], (cell(&file("dog/a.png")), cell("dog")));
+        assert_eq!(rows[3], (cell(&file("dog/b.PNG")), cell("dog")));
         assert_eq!(rows.len(), 4);
         assert_eq!(table.num_bad_rows(), 1);
         assert!(table.bad_rows()[0].text.contains("notes.docx"));
-        assert_eq!(table.base_dir(0), folder.path());
+        let first = table.base_dir(1).join(file("cat/1.png"));
+        assert_eq!(std::fs::read(first).unwrap(), png);
+        let seen = crate::inspect(&table, None, &Default::default()).unwrap();
+        let modalities: Vec<Modality> = seen
+            .columns
+            .iter()
+            .map(|info| info.column.modality)
+            .collect();
+        assert_eq!(modalities, [Modality::Image, Modality::Text]);
     }
 
     #[test]
@@ -215,10 +228,11 @@ mod tests {
         put(folder.path(), "b/1.png", b"x");
         put(folder.path(), "b/2.mp4", b"x");
         let table = Table::open(folder.path()).unwrap();
+        let text = |file: &str| CellRef::Text(format!("{}/{file}", table.name()).into());
         assert_eq!(table.columns(), ["image", "video", "audio", "label"]);
-        assert_eq!(table.cell(0, 2), CellRef::Text("a/1.wav".into()));
+        assert_eq!(table.cell(0, 2), text("a/1.wav"));
         assert!(table.cell(0, 0).is_missing() && table.cell(0, 1).is_missing());
-        assert_eq!(table.cell(2, 1), CellRef::Text("b/2.mp4".into()));
+        assert_eq!(table.cell(2, 1), text("b/2.mp4"));
     }
 
     #[test]

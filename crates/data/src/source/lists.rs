@@ -51,7 +51,6 @@ pub(super) fn spread(name: String, cell: Cell) -> Result<Vec<(String, Cell)>, St
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::{CellRef, Table};
 
     #[test]

@@ -10,6 +10,7 @@ use std::{
     fs::File,
     io::{self, BufReader, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
+    rc::Rc,
     sync::Arc,
 };
 
@@ -69,6 +70,7 @@ pub(super) fn open(archives: &[PathBuf]) -> Result<Table, DataError> {
     let mut reader = Reader {
         builder: TableBuilder::new("", Path::new(""), vec![KEY.to_owned()]),
         columns: HashMap::from([(KEY.to_owned(), 0)]),
+        endings: Names::default(),
         path: Path::new(""),
     };
     let mut unpacked = Unpacked::default();
@@ -138,11 +140,30 @@ impl Unpacked {
     }
 }
 
+/// Names, each of which stands for its place.
+#[derive(Default)]
+struct Names {
+    names: Vec<Rc<str>>,
+    places: HashMap<Rc<str>, usize>,
+}
+
+impl Names {
+    fn place(&mut self, name: &str) -> usize {
+        if let Some(place) = self.places.get(name) {
+            return *place;
+        }
+        let name: Rc<str> = Rc::from(name);
+        self.names.push(Rc::clone(&name));
+        self.places.insert(name, self.names.len() - 1);
+        self.names.len() - 1
+    }
+}
+
 /// The files of one record.
 struct Gathered {
     key: String,
     number: usize,
-    /// Column, first byte and length of each.
+    /// Ending, first byte and length of each.
     files: Vec<(usize, u64, u64)>,
     /// Why the record is left out.
     fault: Option<String>,
@@ -151,6 +172,8 @@ struct Gathered {
 struct Reader<'a> {
     builder: TableBuilder,
     columns: HashMap<String, usize>,
+    /// What files are called behind their keys.
+    endings: Names,
     /// The archive that is being read.
     path: &'a Path,
 }
@@ -213,7 +236,10 @@ impl Reader<'_> {
                     continue;
                 }
             };
-            let col = self.column(&ending)?;
+            let ending = self.endings.place(&ending);
+            if ending >= MAX_COLUMNS {
+                return Err(self.too_many_columns());
+            }
             let at = *place_of.entry(key.clone()).or_insert_with(|| {
                 records.push(Gathered {
                     key,
@@ -223,7 +249,7 @@ impl Reader<'_> {
                 });
                 records.len() - 1
             });
-            add(&mut records[at], col, &member);
+            add(&mut records[at], ending, &member);
         }
         Ok(records)
     }
@@ -250,108 +276,84 @@ impl Reader<'_> {
     }
 
     fn record(&mut self, record: Gathered, archive: &Archive) -> Result<(), DataError> {
-        let fault = match &record.fault {
-            Some(fault) => Some(fault.clone()),
-            None => {
-                let cells = self.texts(&record, archive);
-                match cells {
-                    Ok(cells) => return self.push(&record, cells),
-                    Err(Unusable::Text(text)) => Some(text),
-                    Err(Unusable::Archive(error)) => return Err(error),
-                }
-            }
+        let cells = match &record.fault {
+            Some(fault) => Err(Unusable::Text(fault.clone())),
+            None => self.cells(&record, archive),
         };
-        if let Some(fault) = fault {
-            let text = format!("record \"{}\": {fault}", shown(&record.key));
-            self.builder.bad_row(record.number, text);
+        match cells {
+            Ok(()) => self.builder.end_record(record.number),
+            Err(Unusable::Archive(error)) => Err(error),
+            Err(Unusable::Text(fault)) => {
+                let text = format!("record \"{}\": {fault}", shown(&record.key));
+                self.builder.bad_row(record.number, text);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
-    /// Everything of a record that is no media: read now.
-    fn texts(
-        &mut self,
-        record: &Gathered,
-        archive: &Archive,
-    ) -> Result<Vec<(usize, Cell)>, Unusable> {
-        let names: Vec<String> = record
+    /// Gives the cells of a record, none of them if it cannot be used.
+    fn cells(&mut self, record: &Gathered, archive: &Archive) -> Result<(), Unusable> {
+        let names: Vec<Rc<str>> = record
             .files
             .iter()
-            .map(|(col, ..)| self.builder.column(*col).to_owned())
+            .map(|(ending, ..)| Rc::clone(&self.endings.names[*ending]))
             .collect();
-        let (mut cells, mut objects) = (Vec::new(), Vec::new());
-        for (name, (col, at, len)) in names.iter().zip(&record.files) {
-            let is_json = ["json", "jsn"].contains(&last_part(name));
-            if !is_json && !TEXT_ENDINGS.contains(&last_part(name)) {
-                continue;
-            }
-            if *len > MAX_TEXT_BYTES {
-                let text = format!("its {name} has {len} bytes, at most {MAX_TEXT_BYTES} are read");
-                return Err(Unusable::Text(text));
-            }
-            let bytes = archive
-                .read(*at, *len as usize)
-                .map_err(|source| Unusable::Archive(self.read_error(source)))?;
-            let text = String::from_utf8(bytes)
-                .map_err(|_| Unusable::Text(format!("its {name} is no UTF-8 text")))?;
-            if is_json {
-                objects.push((name, *col, text));
-            } else {
-                cells.push((*col, Cell::Text(text.trim().to_owned())));
+        let mut cells = Vec::<(String, Given)>::with_capacity(names.len());
+        let mut objects = Vec::new();
+        for (name, (_, at, len)) in names.iter().zip(&record.files) {
+            match last_part(name) {
+                "json" | "jsn" => objects.push((name, self.text(name, *at, *len, archive)?)),
+                last if TEXT_ENDINGS.contains(&last) => {
+                    let text = self.text(name, *at, *len, archive)?;
+                    cells.push((
+                        name.to_string(),
+                        Given::Cell(Cell::Text(text.trim().to_owned())),
+                    ));
+                }
+                _ => cells.push((name.to_string(), Given::Place(*at, *len as u32))),
             }
         }
-        for (name, col, text) in objects {
-            let value = serde_json::from_str::<serde_json::Value>(&text)
-                .map_err(|error| Unusable::Text(format!("its {name} is no JSON: {error}")))?;
-            self.fields(name, col, value, &names, &mut cells)?;
+        for (name, text) in objects {
+            fields(name, &text, &names, &mut cells)?;
         }
-        Ok(cells)
-    }
-
-    /// The fields of a JSON object as cells. A field that is named as a file of the record has the name of the JSON
-    /// file before its own.
-    fn fields(
-        &mut self,
-        file: &str,
-        col: usize,
-        value: serde_json::Value,
-        files: &[String],
-        cells: &mut Vec<(usize, Cell)>,
-    ) -> Result<(), Unusable> {
-        let serde_json::Value::Object(object) = value else {
-            cells.push((col, json_lines::cell(value)));
-            return Ok(());
-        };
-        let fields = json_lines::cells(object).map_err(Unusable::Text)?;
-        for (field, cell) in fields {
-            let is_taken = field == KEY || files.contains(&field);
-            let name = match file.rsplit_once('.') {
-                Some((before, _)) => format!("{before}.{field}"),
-                None if is_taken => format!("{file}.{field}"),
-                None => field,
-            };
+        let mut given = Vec::with_capacity(cells.len());
+        for (name, cell) in cells {
             let col = self.column(&name).map_err(Unusable::Archive)?;
-            if cells.iter().any(|(taken, _)| *taken == col) {
+            if given.iter().any(|(taken, _)| *taken == col) {
                 return Err(Unusable::Text(format!("two values for \"{name}\"")));
             }
-            cells.push((col, cell));
+            given.push((col, cell));
+        }
+        self.builder.text(0, &record.key);
+        for (col, cell) in given {
+            match cell {
+                Given::Cell(cell) => self.builder.cell(col, &cell),
+                Given::Place(at, len) => self.builder.stored(col, at, len),
+            }
         }
         Ok(())
     }
 
-    fn push(&mut self, record: &Gathered, cells: Vec<(usize, Cell)>) -> Result<(), DataError> {
-        self.builder.text(0, &record.key);
-        for (col, cell) in &cells {
-            self.builder.cell(*col, cell);
+    /// A file that is no media: read now.
+    fn text(&self, name: &str, at: u64, len: u64, archive: &Archive) -> Result<String, Unusable> {
+        if len > MAX_TEXT_BYTES {
+            let text = format!("its {name} has {len} bytes, at most {MAX_TEXT_BYTES} are read");
+            return Err(Unusable::Text(text));
         }
-        for (col, at, len) in &record.files {
-            let is_text = cells.iter().any(|(taken, _)| taken == col);
-            let name = self.builder.column(*col);
-            if !is_text && !["json", "jsn"].contains(&last_part(name)) {
-                self.builder.stored(*col, *at, *len as u32);
-            }
+        let bytes = archive
+            .read(at, len as usize)
+            .map_err(|source| Unusable::Archive(self.read_error(source)))?;
+        String::from_utf8(bytes).map_err(|_| Unusable::Text(format!("its {name} is no UTF-8 text")))
+    }
+
+    fn too_many_columns(&self) -> DataError {
+        DataError::Malformed {
+            path: self.path.to_owned(),
+            what: format!(
+                "its names give more than {MAX_COLUMNS} columns; what follows the first dot of a name is the column, \
+                 as in 000017.jpg and 000017.cls"
+            ),
         }
-        self.builder.end_record(record.number)
     }
 
     fn column(&mut self, name: &str) -> Result<usize, DataError> {
@@ -359,13 +361,7 @@ impl Reader<'_> {
             return Ok(*col);
         }
         if self.columns.len() > MAX_COLUMNS {
-            return Err(DataError::Malformed {
-                path: self.path.to_owned(),
-                what: format!(
-                    "its names give more than {MAX_COLUMNS} columns; what follows the first dot of a name is the \
-                     column, as in 000017.jpg and 000017.cls"
-                ),
-            });
+            return Err(self.too_many_columns());
         }
         let col = self.builder.add_column(name);
         self.columns.insert(name.to_owned(), col);
@@ -381,8 +377,41 @@ enum Unusable {
     Archive(DataError),
 }
 
-fn add(record: &mut Gathered, col: usize, member: &Member) {
-    let fault = if record.files.iter().any(|(other, ..)| *other == col) {
+/// What a column of a record is given.
+enum Given {
+    Cell(Cell),
+    /// Bytes of the archive.
+    Place(u64, u32),
+}
+
+/// The fields of a JSON object as cells. A field that is named as a file of the record has the name of the JSON file
+/// before its own, and so have all fields of a file such as `meta.json`.
+fn fields(
+    file: &str,
+    text: &str,
+    files: &[Rc<str>],
+    cells: &mut Vec<(String, Given)>,
+) -> Result<(), Unusable> {
+    let value = serde_json::from_str::<serde_json::Value>(text)
+        .map_err(|error| Unusable::Text(format!("its {file} is no JSON: {error}")))?;
+    let serde_json::Value::Object(object) = value else {
+        cells.push((file.to_owned(), Given::Cell(json_lines::cell(value))));
+        return Ok(());
+    };
+    for (field, cell) in json_lines::cells(object).map_err(Unusable::Text)? {
+        let is_taken = field == KEY || files.iter().any(|file| **file == *field);
+        let name = match file.rsplit_once('.') {
+            Some((before, _)) => format!("{before}.{field}"),
+            None if is_taken => format!("{file}.{field}"),
+            None => field,
+        };
+        cells.push((name, Given::Cell(cell)));
+    }
+    Ok(())
+}
+
+fn add(record: &mut Gathered, ending: usize, member: &Member) {
+    let fault = if record.files.iter().any(|(other, ..)| *other == ending) {
         format!("\"{}\" is there twice", shown(&member.name))
     } else if member.len > MAX_MEDIA_BYTES {
         let mib = member.len >> 20;
@@ -392,7 +421,7 @@ fn add(record: &mut Gathered, col: usize, member: &Member) {
             MAX_MEDIA_BYTES >> 20
         )
     } else {
-        record.files.push((col, member.at, member.len));
+        record.files.push((ending, member.at, member.len));
         return;
     };
     record.fault.get_or_insert(fault);

@@ -20,5 +20,6 @@ mod program;
 mod same_result;
 mod seed;
 mod shared;
+mod sources;
 mod tables;
 mod tasks;
