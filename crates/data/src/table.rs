@@ -6,9 +6,10 @@
 mod archive;
 mod builder;
 mod chunk;
+mod derived;
 mod store;
 
-use std::{borrow::Cow, ops::Range, path::Path, sync::Arc};
+use std::{borrow::Cow, collections::BTreeSet, ops::Range, path::Path, sync::Arc};
 
 use schema::{Cell, Record};
 
@@ -17,7 +18,12 @@ use self::{
     builder::{Part, Store},
     chunk::Slot,
 };
-use crate::{DataError, dataset::content_hash, source};
+use crate::{
+    DataError,
+    dataset::content_hash,
+    media::{Source, part},
+    source,
+};
 
 /// One cell: borrowed from its table, or with contents of its own where the table lies in a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,7 +81,10 @@ pub struct BadRow {
 #[derive(Debug, Clone)]
 pub struct Table {
     store: Arc<Store>,
-    dropped: Vec<bool>,
+    /// Columns that are empty in every record.
+    dropped: BTreeSet<usize>,
+    /// Fields of files that derived columns hold.
+    fields: Arc<derived::Fields>,
     /// Rows of the store that the table shows.
     shown: Range<usize>,
 }
@@ -155,7 +164,8 @@ impl Table {
         Ok(Some(builder.finish()))
     }
 
-    /// The same table with some columns empty in every record: what a model says without them.
+    /// The same table with some columns empty in every record, and with them what is derived from their files: what
+    /// a model says without them.
     ///
     /// # Errors
     /// [`DataError::NoColumn`] if there is no such column.
@@ -163,7 +173,7 @@ impl Table {
         let mut table = self.clone();
         for name in names {
             let col = self.require(name.as_ref())?;
-            table.dropped[col] = true;
+            table.dropped.insert(col);
         }
         Ok(table)
     }
@@ -208,14 +218,39 @@ impl Table {
         self.shown.len()
     }
 
-    /// Column names in file order.
+    /// Names of the table's own columns in file order; derived ones are not among them.
     pub fn columns(&self) -> &[String] {
         &self.store.columns
     }
 
-    /// Place of a column by name.
+    /// Place of a column by name: one of the table's own, or else `<column>.<part>`, a part of the files of one, such
+    /// as `video.sound` or `scan.PatientAge`.
     pub fn column_index(&self, name: &str) -> Option<usize> {
-        self.store.columns.iter().position(|column| column == name)
+        let columns = self.columns();
+        let own = columns.iter().position(|column| column == name);
+        own.or_else(|| derived::place(columns, name))
+    }
+
+    /// Name of the column at a place; empty where there is none.
+    pub fn column_name(&self, col: usize) -> Cow<'_, str> {
+        match (self.columns().get(col), self.origin(col)) {
+            (Some(own), _) => Cow::Borrowed(own),
+            (None, Some((base, part))) => {
+                Cow::Owned(format!("{}.{}", self.columns()[base], part.name))
+            }
+            (None, None) => Cow::Borrowed(""),
+        }
+    }
+
+    /// The column whose files hold a derived column; `None` for the table's own columns and unknown ones.
+    pub fn derived_from(&self, name: &str) -> Option<&str> {
+        let (base, _) = self.origin(self.column_index(name)?)?;
+        self.columns().get(base).map(String::as_str)
+    }
+
+    /// Place of the column that a derived one comes from, and which part of its files it is.
+    pub(crate) fn origin(&self, col: usize) -> Option<(usize, part::Part)> {
+        derived::origin(self.columns().len(), col)
     }
 
     /// Place of a column by name.
@@ -231,9 +266,18 @@ impl Table {
 
     /// A cell; missing where there is no such row or column.
     pub fn cell(&self, row: usize, col: usize) -> CellRef<'_> {
-        if self.dropped.get(col).copied().unwrap_or(true) || row >= self.shown.len() {
+        if self.dropped.contains(&col) || row >= self.shown.len() {
             return CellRef::Missing;
         }
+        match self.origin(col) {
+            None if col < self.columns().len() => self.own_cell(row, col),
+            None => CellRef::Missing,
+            Some((base, part)) => self.derived_cell(row, base, part),
+        }
+    }
+
+    /// A cell of a column that stands in the table.
+    fn own_cell(&self, row: usize, col: usize) -> CellRef<'_> {
         // Most tables have no archive; theirs are looked up once.
         if self.part(row).is_some_and(|part| part.archive.is_some())
             && let Slot::Stored { start, len } = self.slot(row, col)
@@ -241,6 +285,32 @@ impl Table {
             return CellRef::Bytes(Cow::Owned(self.stored(row, start, len)));
         }
         self.store.chunks.cell(self.shown.start + row, col)
+    }
+
+    fn derived_cell(&self, row: usize, base: usize, part: part::Part) -> CellRef<'_> {
+        let cell = self.cell(row, base);
+        if part.track().is_some() || cell.is_missing() {
+            return cell;
+        }
+        let source = Source {
+            cell,
+            base_dir: self.base_dir(row),
+            part: None,
+        };
+        let place = (self.shown.start + row, base);
+        match self.fields.get(place, part.name, &source) {
+            Some(text) => CellRef::Text(Cow::Owned(text.as_ref().to_owned())),
+            None => CellRef::Missing,
+        }
+    }
+
+    /// The cell with the folder that its paths start from, to be decoded.
+    pub(crate) fn source(&self, row: usize, col: usize) -> Source<'_> {
+        Source {
+            cell: self.cell(row, col),
+            base_dir: self.base_dir(row),
+            part: self.origin(col).map(|(_, part)| part),
+        }
     }
 
     /// Whether a cell holds media bytes, without reading them.
@@ -268,10 +338,15 @@ impl Table {
     }
 
     fn slot(&self, row: usize, col: usize) -> Slot {
-        if self.dropped.get(col).copied().unwrap_or(true) || row >= self.shown.len() {
+        if self.dropped.contains(&col) || row >= self.shown.len() {
             return Slot::Missing;
         }
-        self.store.chunks.slot(self.shown.start + row, col)
+        let own = match self.origin(col) {
+            None if col < self.columns().len() => col,
+            Some((base, part)) if part.track().is_some() => base,
+            _ => return Slot::Missing,
+        };
+        self.store.chunks.slot(self.shown.start + row, own)
     }
 
     /// Bytes of a record's archive; empty if they cannot be read, which is noted.

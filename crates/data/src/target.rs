@@ -250,7 +250,7 @@ fn bad_target(table: &Table, row: usize, col: usize, task: Task) -> DataError {
     DataError::BadTarget {
         table: table.name_of(row).to_owned(),
         line: table.line(row),
-        column: table.columns()[col].clone(),
+        column: table.column_name(col).into_owned(),
         task,
         got,
     }
@@ -306,7 +306,7 @@ fn fit_scale(table: &Table, rows: &[usize], col: usize) -> Result<Scale, DataErr
         Some(_) => "one value only".to_owned(),
     };
     Err(DataError::NothingToLearn {
-        column: table.columns()[col].clone(),
+        column: table.column_name(col).into_owned(),
         task: Task::Regression,
         got,
         expected: "at least two different values",

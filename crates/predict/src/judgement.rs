@@ -63,10 +63,11 @@ impl Judgement {
 }
 
 impl Predictor {
-    /// Judges the model on a table that has the target; `drop` hides columns from the model.
+    /// Judges the model on a table that has the target; `drop` hides columns from the model, and with each what is
+    /// derived from its files.
     ///
     /// # Errors
-    /// [`PredictError::NotAnInput`] for a dropped name that is no input; [`PredictError::NothingToJudge`] if no
+    /// [`PredictError::NotAnInput`] for a dropped name that is no input and that none is derived from; [`PredictError::NothingToJudge`] if no
     /// record can be judged; [`PredictError::Data`] if the table lacks the target.
     pub fn evaluate(
         &self,
@@ -79,7 +80,11 @@ impl Predictor {
             .iter()
             .map(|column| column.name.clone())
             .collect();
-        if let Some(name) = drop.iter().find(|name| !inputs.contains(name)) {
+        let is_read = |name: &String| {
+            let derived = |input: &String| table.derived_from(input) == Some(name);
+            inputs.contains(name) || inputs.iter().any(derived)
+        };
+        if let Some(name) = drop.iter().find(|name| !is_read(name)) {
             return Err(PredictError::NotAnInput {
                 name: name.clone(),
                 inputs,

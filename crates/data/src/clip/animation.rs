@@ -132,6 +132,7 @@ pub(super) fn header(container: Container, bytes: &[u8]) -> Result<ClipHeader, C
         num_frames: Some(known.map_or(1, |animation| animation.stills.len())),
         duration_secs: known.map(|animation| animation.stills.iter().map(|still| still.secs).sum()),
         has_sound: Some(false),
+        sound_hz: None,
     })
 }
 

@@ -43,6 +43,8 @@ struct Track<'a> {
 struct Avi<'a> {
     video: Video<'a>,
     sound: Option<Track<'a>>,
+    /// Whether the only sound is compressed.
+    has_packed_sound: bool,
 }
 
 pub(super) fn header(bytes: &[u8]) -> Result<ClipHeader, ClipError> {
@@ -53,12 +55,13 @@ pub(super) fn header(bytes: &[u8]) -> Result<ClipHeader, ClipError> {
         size_px: Some((avi.video.width, avi.video.height)),
         num_frames: Some(num_frames),
         duration_secs: Some(num_frames as f64 * avi.video.frame_secs),
-        has_sound: Some(avi.sound.is_some()),
+        has_sound: (!avi.has_packed_sound).then_some(avi.sound.is_some()),
+        sound_hz: avi.sound.map(|track| track.rate_hz),
     })
 }
 
 pub(super) fn decode(bytes: &[u8], options: &ClipOptions) -> Result<Clip, ClipError> {
-    let Avi { video, sound } = read(bytes)?;
+    let Avi { video, sound, .. } = read(bytes)?;
     let timing = Timing::even(video.frames.len(), video.frame_secs);
     let mut frames = Frames::new(options);
     for frame in chosen(options.sampling, &timing, options.limits.max_frames) {
@@ -72,10 +75,17 @@ pub(super) fn decode(bytes: &[u8], options: &ClipOptions) -> Result<Clip, ClipEr
     let mut clip = frames.clip;
     clip.sound = sound
         .filter(|_| options.with_sound)
-        .map(|track| decode_sound(&track, options.limits.max_sound_samples))
-        .filter(|sound| !sound.samples.is_empty())
-        .map(Arc::new);
+        .and_then(|track| decode_sound(&track, options));
     Ok(clip)
+}
+
+/// The sound track alone; `None` if there is none.
+pub(super) fn sound(bytes: &[u8], options: &ClipOptions) -> Result<Option<Arc<Sound>>, ClipError> {
+    let avi = read(bytes)?;
+    if avi.has_packed_sound {
+        return Err(fault("clip_needs_ffmpeg", "an AVI of compressed sound"));
+    }
+    Ok(avi.sound.and_then(|track| decode_sound(&track, options)))
 }
 
 fn decode_frame(video: &Video<'_>, data: &[u8], frame: usize) -> Result<Picture, ClipError> {
@@ -117,7 +127,7 @@ fn uncompressed(video: &Video<'_>, data: &[u8]) -> Option<Picture> {
     Some(Picture { height, width, rgb })
 }
 
-fn decode_sound(track: &Track<'_>, max_samples: usize) -> Sound {
+fn decode_sound(track: &Track<'_>, options: &ClipOptions) -> Option<Arc<Sound>> {
     let bytes_per_sample = usize::from(track.bits / 8);
     let block = bytes_per_sample * track.num_channels;
     let amplitude = |sample: &[u8]| match (track.is_float, sample) {
@@ -132,15 +142,19 @@ fn decode_sound(track: &Track<'_>, max_samples: usize) -> Sound {
         .chunks
         .iter()
         .flat_map(|chunk| chunk.chunks_exact(block));
-    let samples = moments.take(max_samples).map(|moment| {
+    let most = options.limits.max_sound_samples;
+    let samples = moments.take(most).map(|moment| {
         let sum: f32 = moment.chunks_exact(bytes_per_sample).map(amplitude).sum();
         let mean = sum / track.num_channels as f32;
         if mean.is_finite() { mean } else { 0.0 }
     });
-    Sound {
-        rate_hz: track.rate_hz,
-        samples: samples.collect(),
-    }
+    let samples: Vec<f32> = samples.collect();
+    (!samples.is_empty()).then(|| {
+        Arc::new(Sound {
+            rate_hz: track.rate_hz,
+            samples,
+        })
+    })
 }
 
 /// Header chunks of one stream.
@@ -185,7 +199,12 @@ fn read(bytes: &[u8]) -> Result<Avi<'_>, ClipError> {
     if video.frames.is_empty() {
         return Err(fault("clip_empty", "a video without frames"));
     }
-    Ok(Avi { video, sound })
+    let is_sound = |head: &StreamHead<'_>| head.0.get(..4) == Some(b"auds");
+    Ok(Avi {
+        has_packed_sound: sound.is_none() && heads.iter().any(is_sound),
+        video,
+        sound,
+    })
 }
 
 fn read_video<'a>(

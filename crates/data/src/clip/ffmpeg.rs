@@ -15,7 +15,7 @@ use std::{
 use schema::{Clip, Picture, Sound};
 
 use super::{
-    ClipError, ClipOptions, ClipSource, Frames,
+    ClipError, ClipHeader, ClipOptions, ClipSource, Frames,
     choose::{Moments, moments},
     container::Container,
     fault,
@@ -56,6 +56,48 @@ pub(super) fn decode(
     container: Container,
     options: &ClipOptions,
 ) -> Result<Clip, ClipError> {
+    with_reader(source, container, options, |reader| reader.read())
+}
+
+/// The first sound track alone; `None` if there is none.
+pub(super) fn sound(
+    source: ClipSource<'_>,
+    container: Container,
+    options: &ClipOptions,
+) -> Result<Option<Arc<Sound>>, ClipError> {
+    with_reader(source, container, options, |reader| {
+        match reader.about()?.sound_hz {
+            Some(rate_hz) => reader.read_sound(rate_hz),
+            None => Ok(None),
+        }
+    })
+}
+
+/// What the program says about a file.
+pub(super) fn header(
+    source: ClipSource<'_>,
+    container: Container,
+    options: &ClipOptions,
+) -> Result<ClipHeader, ClipError> {
+    let about = with_reader(source, container, options, |reader| reader.about())?;
+    let num_frames = about.duration.map(|secs| (secs * about.rate_hz).round());
+    Ok(ClipHeader {
+        format: container.name(),
+        size_px: about.size,
+        num_frames: num_frames.map(|frames| (frames as usize).max(1)),
+        duration_secs: about.duration,
+        has_sound: Some(about.sound_hz.is_some()),
+        sound_hz: about.sound_hz,
+    })
+}
+
+/// Does something with a reader of the file, or of a file of the bytes.
+fn with_reader<T>(
+    source: ClipSource<'_>,
+    container: Container,
+    options: &ClipOptions,
+    work: impl FnOnce(&Reader<'_>) -> Result<T, ClipError>,
+) -> Result<T, ClipError> {
     // Many formats keep their index at the end, so bytes need a file to be read from.
     let mut kept = None;
     let path = match source {
@@ -79,9 +121,9 @@ pub(super) fn decode(
         path,
         deadline: Instant::now() + Duration::from_secs_f64(secs),
     };
-    let clip = reader.read();
+    let result = work(&reader);
     drop(kept);
-    clip
+    result
 }
 
 fn write_file(bytes: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
@@ -93,7 +135,7 @@ fn write_file(bytes: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
 
 impl Reader<'_> {
     fn read(&self) -> Result<Clip, ClipError> {
-        let about = parse_about(&self.ask(&[], &[], MAX_ABOUT)?.complaint);
+        let about = self.about()?;
         let Some(size) = about.size else {
             return Err(fault("clip_empty", "ffmpeg finds no video in the file"));
         };
@@ -102,6 +144,20 @@ impl Reader<'_> {
             clip.sound = self.read_sound(rate_hz)?;
         }
         Ok(clip)
+    }
+
+    /// What the file holds; an error if it holds nothing that the program knows.
+    fn about(&self) -> Result<About, ClipError> {
+        let complaint = self.ask(&[], &[], MAX_ABOUT)?.complaint;
+        let about = parse_about(&complaint);
+        if about.size.is_none() && about.sound_hz.is_none() {
+            let text = format!(
+                "ffmpeg finds no video in the file: {}",
+                last_line(&complaint)
+            );
+            return Err(fault("clip_empty", text));
+        }
+        Ok(about)
     }
 
     /// Runs the program on the file, with arguments before and after it.

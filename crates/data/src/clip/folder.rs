@@ -43,6 +43,7 @@ pub(super) fn header(folder: &Path) -> Result<ClipHeader, ClipError> {
         num_frames: Some(num_frames),
         duration_secs: Some(num_frames as f64 / RATE_HZ),
         has_sound: Some(false),
+        sound_hz: None,
     })
 }
 

@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use schema::{Clip, Picture};
+use schema::{Clip, Picture, Sound};
 
 mod animation;
 mod apng;
@@ -112,6 +112,8 @@ pub struct ClipHeader {
     pub duration_secs: Option<f64>,
     /// Whether there is a sound track that is read; `None` where only `ffmpeg` could tell.
     pub has_sound: Option<bool>,
+    /// Samples a second of the sound track, if known.
+    pub sound_hz: Option<u32>,
 }
 
 /// Why a clip cannot be used.
@@ -184,13 +186,67 @@ pub fn clip_header(source: ClipSource<'_>) -> Result<ClipHeader, ClipError> {
             num_frames: None,
             duration_secs: None,
             has_sound: None,
+            sound_hz: None,
         }),
     }
 }
 
-/// Whether a file that starts with these bytes is decoded here, without `ffmpeg`.
-pub(crate) fn is_native(start: &[u8]) -> bool {
-    container::of_bytes(start).is_ok_and(Container::is_native)
+/// Reads what the header of a clip says, of formats that are not read here as `ffmpeg` says it.
+///
+/// # Errors
+/// As [`clip_header`], and what [`decode_clip`] says where `ffmpeg` is needed.
+pub(crate) fn whole_header(
+    source: ClipSource<'_>,
+    options: &ClipOptions,
+) -> Result<ClipHeader, ClipError> {
+    let header = clip_header(source)?;
+    match (header.has_sound, container_of(source)?) {
+        (None, Some(container)) => ffmpeg::header(source, container, options),
+        _ => Ok(header),
+    }
+}
+
+/// Decodes the sound track of a clip alone; `None` if it has none.
+///
+/// # Errors
+/// As [`decode_clip`], apart from what only frames can suffer.
+pub(crate) fn sound_track(
+    source: ClipSource<'_>,
+    options: &ClipOptions,
+) -> Result<Option<Arc<Sound>>, ClipError> {
+    match open(source, &options.limits)? {
+        Opened::Folder(_) => Ok(None),
+        Opened::Native(Container::Avi, bytes) => match avi::sound(&bytes, options) {
+            // Sound that is compressed.
+            Err(error) if error.reason_code == "clip_needs_ffmpeg" => {
+                ffmpeg::sound(source, Container::Avi, options)
+            }
+            other => other,
+        },
+        Opened::Native(..) => Ok(None),
+        Opened::Foreign(container) => ffmpeg::sound(source, container, options),
+    }
+}
+
+/// Whether the file at a path is decoded here, without `ffmpeg`, and not too large for it.
+///
+/// # Errors
+/// [`ClipError`] if there is no clip.
+pub(crate) fn is_native_file(path: &Path, limits: &ClipLimits) -> Result<bool, ClipError> {
+    Ok(container::of_file(path)?.is_native() && !is_large(path, limits))
+}
+
+/// Kind of a clip's file; `None` for a folder.
+fn container_of(source: ClipSource<'_>) -> Result<Option<Container>, ClipError> {
+    match source {
+        ClipSource::Path(path) if path.is_dir() => Ok(None),
+        ClipSource::Path(path) => container::of_file(path).map(Some),
+        ClipSource::Bytes(bytes) => container::of_bytes(bytes).map(Some),
+    }
+}
+
+fn is_large(path: &Path, limits: &ClipLimits) -> bool {
+    std::fs::metadata(path).is_ok_and(|about| about.len() > limits.max_bytes as u64)
 }
 
 /// Name of the format of a file that starts with these bytes, if it is a video; pictures and bare sound are none.
@@ -210,12 +266,13 @@ enum Opened<'a> {
 }
 
 fn open<'a>(source: ClipSource<'a>, limits: &ClipLimits) -> Result<Opened<'a>, ClipError> {
-    let container = match source {
-        ClipSource::Path(path) if path.is_dir() => return Ok(Opened::Folder(path.to_owned())),
-        ClipSource::Path(path) => container::of_file(path)?,
-        ClipSource::Bytes(bytes) => container::of_bytes(bytes)?,
+    let (container, is_large) = match (source, container_of(source)?) {
+        (ClipSource::Path(path), None) => return Ok(Opened::Folder(path.to_owned())),
+        (ClipSource::Path(path), Some(container)) => (container, is_large(path, limits)),
+        (_, container) => (container.unwrap_or(Container::Still), false),
     };
-    if !container.is_native() {
+    // A program does not take a large file into memory.
+    if !container.is_native() || (container == Container::Avi && is_large) {
         return Ok(Opened::Foreign(container));
     }
     let bytes: Cow<'a, [u8]> = match source {
@@ -305,4 +362,4 @@ impl<'a> Frames<'a> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

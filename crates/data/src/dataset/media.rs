@@ -10,7 +10,7 @@ use schema::Modality;
 
 use super::{Dataset, DatasetOptions, Faults, Progress, Values, cells::is_missing};
 use crate::{
-    DataError, Form, Item,
+    CellRef, DataError, Form, Item,
     media::{MediaError, Read, Source, medium},
 };
 
@@ -86,6 +86,7 @@ impl Dataset {
                     media.hashes[row] = Some(hash);
                     media.cached[row] = keep.then(|| items.into_boxed_slice());
                 }
+                Err(error) if self.is_absence(col, &error) => {}
                 Err(error) => {
                     faults
                         .entry(row)
@@ -147,12 +148,23 @@ impl Dataset {
         }
     }
 
+    /// Whether an error only says that a file does not have the part that a derived column is of: it is missing.
+    fn is_absence(&self, col: usize, error: &MediaError) -> bool {
+        let place = self.table_cols.get(col).copied().flatten();
+        place
+            .and_then(|table_col| self.table.origin(table_col))
+            .is_some_and(|(_, part)| part.kind.is_absence(error))
+    }
+
     /// A cell with the folder that its paths start from.
     pub(super) fn source(&self, col: usize, row: usize) -> Source<'_> {
-        Source {
-            cell: self.cell(col, row),
+        let hidden = Source {
+            cell: CellRef::Missing,
             base_dir: self.table.base_dir(row),
-        }
+            part: None,
+        };
+        let place = self.table_cols.get(col).copied().flatten();
+        place.map_or(hidden, |table_col| self.table.source(row, table_col))
     }
 
     /// A series with another number of channels than most of its column is a fault.

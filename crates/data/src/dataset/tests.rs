@@ -1,3 +1,5 @@
+mod derived;
+
 use std::{fs, path::Path, sync::Mutex};
 
 use schema::{Cell, Modality, Record};

@@ -22,7 +22,7 @@ pub(super) fn inspect(
 ) -> ColumnInfo {
     let profile = Profile::of(table, col);
     let media = Media::of(table, col, &profile);
-    let name = &table.columns()[col];
+    let name = &*table.column_name(col);
     let (modality, why) = match chosen {
         Some(modality) => (modality, "as chosen".to_owned()),
         None => kind(name, &profile, &media),
@@ -40,7 +40,7 @@ pub(super) fn inspect(
     }
     ColumnInfo {
         column: Column {
-            name: name.clone(),
+            name: name.to_owned(),
             modality,
             role,
         },
@@ -237,7 +237,7 @@ fn broken(
     profile: &Profile,
     media: &Media,
 ) -> Option<Warning> {
-    let name = &table.columns()[col];
+    let name = &*table.column_name(col);
     match modality {
         _ if modality.is_media() && media.num_broken(modality) > 0 => {
             let first = media

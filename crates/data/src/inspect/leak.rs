@@ -22,20 +22,23 @@ pub(super) fn leave_out(
     inspection: &mut Inspection,
 ) {
     let Some(task) = inspection.task else { return };
-    for (col, name) in table.columns().iter().enumerate() {
-        let column = &inspection.columns[col].column;
+    let target_name = table.column_name(target_col);
+    let num_classes = inspection
+        .column(&target_name)
+        .map_or(0, |info| info.num_distinct);
+    for at in 0..inspection.columns.len() {
+        let column = &inspection.columns[at].column;
+        let name = &column.name.clone();
+        let Some(col) = table.column_index(name) else {
+            continue;
+        };
         if column.role != Role::Input || column.modality.is_media() {
             continue;
         }
         let found = if task == Task::Regression {
             regression_leak(table, col, target_col)
         } else {
-            class_leak(
-                table,
-                col,
-                target_col,
-                inspection.columns[target_col].num_distinct,
-            )
+            class_leak(table, col, target_col, num_classes)
         };
         let Some(text) = found else { continue };
         let named = is_named(name);
@@ -48,7 +51,7 @@ pub(super) fn leave_out(
             .warnings
             .push(Warning::new("leak", name, format!("{text}; {end}")));
         if !named {
-            inspection.columns[col].column.role = Role::Ignored;
+            inspection.columns[at].column.role = Role::Ignored;
         }
     }
 }

@@ -7,6 +7,7 @@ use schema::{Column, Modality, Role, Task};
 use crate::{DataError, Table};
 
 mod column;
+mod derived;
 mod leak;
 mod media;
 mod profile;
@@ -18,7 +19,7 @@ mod tests;
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Warning {
     /// Closed word: `identifier`, `leak`, `constant`, `all_missing`, `unread_files`, `broken_media`, `bad_cells`,
-    /// `rare_class`, `missing_target`, `bad_rows`.
+    /// `second_sound`, `rare_class`, `missing_target`, `bad_rows`.
     pub code: &'static str,
     /// Column it is about; empty for the table.
     pub column: String,
@@ -70,7 +71,7 @@ pub struct Inspection {
     pub num_records: usize,
     /// Rows that could not be read as records.
     pub num_bad_rows: usize,
-    /// One entry a column, in file order.
+    /// One entry a column, in file order, then what is derived from their files.
     pub columns: Vec<ColumnInfo>,
     /// What would be predicted, if a target was named.
     pub task: Option<Task>,
@@ -115,6 +116,12 @@ impl Inspection {
                 }),
             })
             .collect()
+    }
+
+    fn column_mut(&mut self, name: &str) -> Option<&mut ColumnInfo> {
+        self.columns
+            .iter_mut()
+            .find(|info| info.column.name == name)
     }
 
     /// A column by name.
@@ -162,6 +169,7 @@ pub fn inspect(
             &mut warnings,
         ));
     }
+    derived::append(table, target, overrides, &mut columns, &mut warnings);
     let mut inspection = Inspection {
         table: table.name().to_owned(),
         num_records: table.num_records(),

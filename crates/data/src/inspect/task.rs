@@ -30,11 +30,14 @@ pub(super) fn inspect(
     };
     inspection.task = Some(task);
     inspection.task_why = why;
-    inspection.columns[col].column.modality = match task {
+    let name = &*table.column_name(col);
+    let modality = match task {
         Task::Regression => Modality::Number,
         _ => Modality::Category,
     };
-    let name = &table.columns()[col];
+    if let Some(info) = inspection.column_mut(name) {
+        info.column.modality = modality;
+    }
     if labels.num_missing > 0 && task != Task::Multilabel {
         let text = format!(
             "{} records have no target and are left out",

@@ -1,13 +1,22 @@
 //! Video files and folders of frames.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    borrow::Cow,
+    fs::File,
+    io::{Read as _, Seek, SeekFrom},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use schema::{Modality, Picture};
+use schema::{Modality, Picture, Sound};
 
 use super::{Item, MediaError, Medium, Read, Source, content_hash, guarded};
 use crate::{
     CellRef, Form,
-    clip::{self, ClipError, ClipOptions, ClipSource, Sampling, decode_clip},
+    clip::{
+        self, ClipError, ClipHeader, ClipLimits, ClipOptions, ClipSource, Sampling, decode_clip,
+    },
+    picture::read_file,
 };
 
 pub(super) struct Clips;
@@ -49,44 +58,101 @@ impl Medium for Clips {
     }
 
     fn read(&self, source: &Source<'_>, forms: &[Form]) -> Result<Read, MediaError> {
-        let path = source.path();
-        let folder = path.as_deref().filter(|path| path.is_dir());
-        let bytes = match folder {
-            Some(_) => None,
-            None => Some(source.bytes()?),
-        };
-        let from = match &bytes {
-            Some(bytes) if clip::is_native(bytes) => ClipSource::Bytes(bytes),
-            // A program reads the file by itself.
-            _ => place(source, path.as_deref())?,
-        };
+        let content = Content::of(source)?;
         let mut items = Vec::with_capacity(forms.len());
         for wanted in forms.iter().filter_map(Form::frames) {
-            items.push(Item::Frames(frames(from, wanted)?));
+            items.push(Item::Frames(frames(content.clip(), wanted)?));
         }
         if items.is_empty() {
-            frames(from, GLANCE)?;
+            frames(content.clip(), GLANCE)?;
         }
-        // The frames of a folder are files of their own; its name is what two records can share.
-        let name = folder.map(|folder| folder.as_os_str().as_encoded_bytes());
-        let content = bytes.as_deref().or(name).unwrap_or_default();
-        Ok((content_hash(content), items))
+        Ok((content.hash()?, items))
     }
 }
 
-/// Where a clip lies; `path` is that of the source.
-pub(super) fn place<'a>(
-    source: &'a Source<'_>,
-    path: Option<&'a Path>,
-) -> Result<ClipSource<'a>, MediaError> {
-    match (&source.cell, path) {
-        (CellRef::Bytes(bytes), _) => Ok(ClipSource::Bytes(bytes)),
-        (_, Some(path)) => Ok(ClipSource::Path(path)),
-        _ => Err(MediaError::new(
-            "not_a_path",
-            "a number or list where the path of a video should be",
-        )),
+/// What is behind the cell of a video.
+pub(super) enum Content<'a> {
+    /// The file, in memory: it is decoded here.
+    Bytes(Cow<'a, [u8]>),
+    /// A folder of frames, or a file that a program reads by itself, however large.
+    Path(PathBuf),
+}
+
+impl<'a> Content<'a> {
+    pub(super) fn of(source: &'a Source<'_>) -> Result<Self, MediaError> {
+        match (&source.cell, source.path()) {
+            (CellRef::Bytes(bytes), _) => Ok(Self::Bytes(Cow::Borrowed(bytes))),
+            (_, Some(path)) if path.is_dir() => Ok(Self::Path(path)),
+            (_, Some(path)) if clip::is_native_file(&path, &ClipLimits::default())? => {
+                Ok(Self::Bytes(Cow::Owned(read_file(&path)?)))
+            }
+            (_, Some(path)) => Ok(Self::Path(path)),
+            _ => Err(MediaError::new(
+                "not_a_path",
+                "a number or list where the path of a video should be",
+            )),
+        }
     }
+
+    pub(super) fn clip(&self) -> ClipSource<'_> {
+        match self {
+            Self::Bytes(bytes) => ClipSource::Bytes(bytes),
+            Self::Path(path) => ClipSource::Path(path),
+        }
+    }
+
+    /// A number that is equal for equal content. The frames of a folder are files of their own: its name is what two
+    /// records can share.
+    pub(super) fn hash(&self) -> Result<u64, MediaError> {
+        match self {
+            Self::Bytes(bytes) => Ok(content_hash(bytes)),
+            Self::Path(path) if path.is_dir() => {
+                Ok(content_hash(path.as_os_str().as_encoded_bytes()))
+            }
+            Self::Path(path) => parts_of(path)
+                .map(|parts| content_hash(&parts))
+                .map_err(|error| {
+                    let text = format!("cannot read \"{}\": {error}", path.display());
+                    MediaError::new("file_unreadable", text)
+                }),
+        }
+    }
+}
+
+/// Pieces of a file that stand for it, and how many bytes each has: a small file is taken whole.
+const NUM_PIECES: u64 = 64;
+const PIECE_BYTES: u64 = 64 << 10;
+
+/// The size of a file and evenly spread pieces of it: two videos that agree in them are the same.
+fn parts_of(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let len = file.metadata()?.len();
+    let mut parts = len.to_le_bytes().to_vec();
+    if len <= NUM_PIECES * PIECE_BYTES {
+        file.take(NUM_PIECES * PIECE_BYTES)
+            .read_to_end(&mut parts)?;
+        return Ok(parts);
+    }
+    for piece in 0..NUM_PIECES {
+        // The first piece starts where the file does, the last one ends where it ends.
+        let start = (len - PIECE_BYTES) / (NUM_PIECES - 1) * piece;
+        file.seek(SeekFrom::Start(start))?;
+        (&mut file).take(PIECE_BYTES).read_to_end(&mut parts)?;
+    }
+    Ok(parts)
+}
+
+/// What the header of a video says.
+pub(super) fn header(source: &Source<'_>) -> Result<ClipHeader, MediaError> {
+    let content = Content::of(source)?;
+    let options = ClipOptions::new(Sampling::Count(1));
+    guarded(|| Ok(clip::whole_header(content.clip(), &options)?))
+}
+
+/// The sound track of a video; `None` if it has none.
+pub(super) fn sound_track(content: &Content<'_>) -> Result<Option<Arc<Sound>>, MediaError> {
+    let options = ClipOptions::new(Sampling::Count(1));
+    guarded(|| Ok(clip::sound_track(content.clip(), &options)?))
 }
 
 /// So many frames, evenly spread; a clip of fewer shows some of them longer.

@@ -11,6 +11,8 @@ use crate::{CellRef, Form, picture, sound::Spectrogram};
 pub(crate) use crate::dataset::content_hash;
 
 mod clips;
+mod fields;
+pub(crate) mod part;
 pub(crate) mod pictures;
 mod series;
 mod shape;
@@ -54,6 +56,8 @@ impl MediaError {
 pub(crate) struct Source<'a> {
     pub(crate) cell: CellRef<'a>,
     pub(crate) base_dir: &'a Path,
+    /// Which part of the file is meant, of a derived column.
+    pub(crate) part: Option<part::Part>,
 }
 
 impl Source<'_> {

@@ -2,8 +2,8 @@
 
 use schema::{Column, Modality};
 
-use super::{Source, clips, guarded, medium, series};
-use crate::{Table, clip_header, sound::sound_header};
+use super::{Source, clips, medium, series, sounds};
+use crate::Table;
 
 /// Cells that are looked at.
 const SAMPLE: usize = 41;
@@ -35,18 +35,14 @@ pub fn media_shape(table: &Table, column: &Column) -> Option<MediaShape> {
     medium(column.modality)?;
     let col = table.column_index(&column.name)?;
     let step = table.num_records().div_ceil(SAMPLE).max(1);
-    let sources = (0..table.num_records()).step_by(step).map(|row| Source {
-        cell: table.cell(row, col),
-        base_dir: table.base_dir(row),
-    });
+    let sources = (0..table.num_records())
+        .step_by(step)
+        .map(|row| table.source(row, col));
     match column.modality {
         Modality::Audio => {
             let (mut rates, mut lengths): (Vec<u32>, Vec<u32>) = sources
-                .filter_map(|source| {
-                    let header = sound_header(&source.bytes().ok()?).ok()?;
-                    let ms = header.secs().unwrap_or(0.0) * 1000.0;
-                    Some((header.rate_hz, ms.ceil() as u32))
-                })
+                .filter_map(|source| sounds::length(&source))
+                .map(|(rate_hz, secs)| (rate_hz, (secs * 1000.0).ceil() as u32))
                 .unzip();
             Some(MediaShape::Sound {
                 rate_hz: at_share(&mut rates, 0.5)?,
@@ -79,8 +75,5 @@ fn moments(source: &Source<'_>) -> Option<usize> {
 }
 
 fn frames(source: &Source<'_>) -> Option<usize> {
-    let path = source.path();
-    let place = clips::place(source, path.as_deref()).ok()?;
-    let header = guarded(|| Ok(clip_header(place)?));
-    header.ok()?.num_frames
+    clips::header(source).ok()?.num_frames
 }

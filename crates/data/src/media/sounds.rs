@@ -2,18 +2,23 @@
 
 use std::{
     collections::BTreeMap,
+    io::Read as _,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use schema::{Modality, Sound, SpectrogramForm};
 
-use super::{Item, MediaError, Medium, Read, Source, content_hash, guarded};
+use super::{
+    Item, MediaError, Medium, Read, Source,
+    clips::{self, Content},
+    content_hash, guarded,
+    part::Parts,
+};
 use crate::{
-    Form,
-    clip::{self, ClipOptions, ClipSource, Sampling, decode_clip},
+    CellRef, Form, clip,
     sound::{
         self, Keep, LogMel, LogMelConfig, SoundError, SoundLimits, Spectrogram, decode_sound,
-        fit_length,
+        fit_length, sound_header,
     },
 };
 
@@ -51,31 +56,92 @@ impl Medium for Sounds {
     }
 
     fn read(&self, source: &Source<'_>, forms: &[Form]) -> Result<Read, MediaError> {
-        let bytes = source.bytes()?;
-        let sound = guarded(|| decode(&bytes))?;
+        let (hash, sound) = decode(source)?;
         let mut items = Vec::with_capacity(forms.len());
         for form in forms {
             if let Form::Spectrogram(form) = form {
                 items.push(Item::Spectrogram(Arc::new(spectrogram(&sound, form)?)));
             }
         }
-        Ok((content_hash(&bytes), items))
+        Ok((hash, items))
     }
 }
 
-/// The sound of a sound file, or the track of a video.
-fn decode(bytes: &[u8]) -> Result<Sound, MediaError> {
-    if clip::known_format(bytes).is_none() {
-        return Ok(decode_sound(bytes, &SoundLimits::default())?);
+/// The sound of a sound file, or the track of a video, and a number that is equal for equal content.
+fn decode(source: &Source<'_>) -> Result<(u64, Arc<Sound>), MediaError> {
+    if !is_video(source) {
+        let bytes = source.bytes()?;
+        let sound = guarded(|| Ok(decode_sound(&bytes, &SoundLimits::default())?))?;
+        return Ok((content_hash(&bytes), Arc::new(sound)));
     }
-    let options = ClipOptions {
-        size_px: Some(8),
-        ..ClipOptions::new(Sampling::Count(1))
-    };
-    let clip = decode_clip(ClipSource::Bytes(bytes), &options)?;
-    match clip.sound {
-        Some(sound) => Ok(Arc::unwrap_or_clone(sound)),
-        None => Err(MediaError::new("no_sound", "a video without a sound track")),
+    let content = Content::of(source)?;
+    match clips::sound_track(&content)? {
+        Some(sound) => Ok((content.hash()?, sound)),
+        None => Err(MediaError::new(NO_SOUND, "a video without a sound track")),
+    }
+}
+
+/// Whether the track of a video is meant: a part of one, or a cell of a sound column that holds one.
+fn is_video(source: &Source<'_>) -> bool {
+    const HEAD_BYTES: u64 = 512;
+    if source.part.is_some() {
+        return true;
+    }
+    let mut head = Vec::new();
+    match (&source.cell, source.path()) {
+        (CellRef::Bytes(bytes), _) => return clip::known_format(bytes).is_some(),
+        (_, Some(path)) if path.is_file() => {
+            // What cannot be read is told by whoever reads it.
+            if let Ok(file) = std::fs::File::open(path) {
+                let _ = file.take(HEAD_BYTES).read_to_end(&mut head);
+            }
+        }
+        _ => {}
+    }
+    clip::known_format(&head).is_some()
+}
+
+/// Samples a second and seconds of a sound, as its header says; 0 seconds if it does not.
+pub(super) fn length(source: &Source<'_>) -> Option<(u32, f64)> {
+    if is_video(source) {
+        let header = clips::header(source).ok()?;
+        return Some((header.sound_hz?, header.duration_secs.unwrap_or(0.0)));
+    }
+    let header = sound_header(&source.bytes().ok()?).ok()?;
+    Some((header.rate_hz, header.secs().unwrap_or(0.0)))
+}
+
+/// Sound tracks of videos as columns of their own: `video.sound`.
+pub(super) struct Tracks;
+
+const NO_SOUND: &str = "no_sound";
+
+impl Parts for Tracks {
+    fn about(&self) -> &'static str {
+        "sound track of videos"
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        vec!["sound"]
+    }
+
+    fn track(&self) -> Option<Modality> {
+        Some(Modality::Audio)
+    }
+
+    fn may_be_in(&self, modality: Modality) -> bool {
+        modality == Modality::Video
+    }
+
+    fn held(&self, source: &Source<'_>) -> Vec<Option<String>> {
+        let has_sound = clips::header(source)
+            .ok()
+            .and_then(|header| header.has_sound);
+        vec![has_sound.unwrap_or(false).then(String::new)]
+    }
+
+    fn is_absence(&self, error: &MediaError) -> bool {
+        error.reason_code == NO_SOUND
     }
 }
 

@@ -9,6 +9,7 @@ mod nifti;
 mod slices;
 mod window;
 
+pub(crate) use dicom::dicom_field_values;
 pub use dicom::{Dicom, DicomOptions, decode_dicom, dicom_field_names};
 pub use nifti::decode_nifti;
 pub use slices::{SliceAxis, volume_slices};
@@ -128,4 +129,4 @@ fn checked_pixels(sides: &[usize], limits: &MedicalLimits) -> Result<usize, Medi
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

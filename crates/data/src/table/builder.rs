@@ -176,7 +176,8 @@ impl TableBuilder {
     pub(crate) fn finish(mut self) -> Table {
         self.close();
         Table {
-            dropped: vec![false; self.num_columns()],
+            dropped: std::collections::BTreeSet::new(),
+            fields: Arc::default(),
             shown: 0..self.num_records(),
             store: Arc::new(self.store),
         }

@@ -5,7 +5,7 @@ use image::ImageFormat;
 use crate::fixture::{encode, picture};
 
 /// Colours that differ enough to be told after JPEG.
-pub(super) const COLOURS: [[u8; 3]; 5] = [
+pub(crate) const COLOURS: [[u8; 3]; 5] = [
     [200, 30, 30],
     [30, 200, 30],
     [30, 30, 200],
@@ -13,7 +13,7 @@ pub(super) const COLOURS: [[u8; 3]; 5] = [
     [120, 120, 120],
 ];
 
-pub(super) fn still(width: u32, height: u32, rgb: [u8; 3], format: ImageFormat) -> Vec<u8> {
+pub(crate) fn still(width: u32, height: u32, rgb: [u8; 3], format: ImageFormat) -> Vec<u8> {
     encode(&picture(width, height, |_, _| rgb), format)
 }
 
@@ -35,7 +35,7 @@ fn words(values: &[u32]) -> Vec<u8> {
 }
 
 /// An AVI of 10 frames a second from frame bytes, with chunks of 16-bit stereo sound at 8 kHz.
-pub(super) fn avi(codec: &[u8; 4], frames: &[Vec<u8>], sound: &[&[i16]]) -> Vec<u8> {
+pub(crate) fn avi(codec: &[u8; 4], frames: &[Vec<u8>], sound: &[&[i16]]) -> Vec<u8> {
     let avih = words(&[
         100_000,
         0,
@@ -106,7 +106,7 @@ fn sound_head() -> Vec<u8> {
 }
 
 /// A Motion JPEG AVI of 16 x 8 pixels.
-pub(super) fn mjpeg(colours: &[[u8; 3]]) -> Vec<u8> {
+pub(crate) fn mjpeg(colours: &[[u8; 3]]) -> Vec<u8> {
     let frames = colours
         .iter()
         .map(|rgb| still(16, 8, *rgb, ImageFormat::Jpeg));
@@ -121,7 +121,7 @@ pub(super) fn mjpeg(colours: &[[u8; 3]]) -> Vec<u8> {
 pub(super) type Place = (u32, u32, u32, u32, u8, bool);
 
 /// Frames of a 12 x 8 picture that stay, go, come back, and show through.
-pub(super) const PLACES: [Place; 7] = [
+pub(crate) const PLACES: [Place; 7] = [
     (0, 0, 12, 8, 0, false),
     (2, 2, 4, 4, 2, true),
     (6, 0, 4, 4, 1, true),
@@ -131,7 +131,7 @@ pub(super) const PLACES: [Place; 7] = [
     (0, 2, 6, 2, 0, false),
 ];
 
-pub(super) fn colour(frame: usize) -> [u8; 3] {
+pub(crate) fn colour(frame: usize) -> [u8; 3] {
     COLOURS[frame % COLOURS.len()]
 }
 
@@ -149,7 +149,7 @@ fn rgba_png(place: &Place, rgb: [u8; 3], format: ImageFormat) -> Vec<u8> {
 }
 
 /// Frames of 100 ms.
-pub(super) fn webp(places: &[Place]) -> Vec<u8> {
+pub(crate) fn webp(places: &[Place]) -> Vec<u8> {
     let le24 = |value: u32| value.to_le_bytes()[..3].to_vec();
     let mut body = chunk(b"VP8X", &[vec![0x12, 0, 0, 0], le24(11), le24(7)].concat());
     body.extend(chunk(b"ANIM", &[0; 6]));
@@ -185,7 +185,7 @@ fn png_chunk(name: &[u8], body: &[u8]) -> Vec<u8> {
 }
 
 /// Frames of 100 ms.
-pub(super) fn apng(places: &[Place]) -> Vec<u8> {
+pub(crate) fn apng(places: &[Place]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut sequence = 0_u32;
     let mut next = || {
@@ -216,7 +216,7 @@ pub(super) fn apng(places: &[Place]) -> Vec<u8> {
 }
 
 /// Frames of 100 ms with a table of 8 colours, the last of them transparent.
-pub(super) fn gif(places: &[Place]) -> Vec<u8> {
+pub(crate) fn gif(places: &[Place]) -> Vec<u8> {
     let mut out = b"GIF89a\x0c\0\x08\0\xf2\0\0".to_vec();
     out.extend((0..8).flat_map(|at| COLOURS.get(at).copied().unwrap_or_default()));
     for (frame, place) in places.iter().enumerate() {

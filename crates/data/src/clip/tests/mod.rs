@@ -9,7 +9,7 @@ use schema::{Rng, Seed};
 use super::*;
 use files::{COLOURS, PLACES, apng, avi, gif, mjpeg, still, webp};
 
-mod files;
+pub(crate) mod files;
 mod process;
 
 /// JPEG of a plain colour.
@@ -230,6 +230,7 @@ fn headers_are_read_without_decoding() {
         num_frames: Some(5),
         duration_secs: Some(0.5),
         has_sound: Some(true),
+        sound_hz: Some(8000),
     };
     assert_eq!(header(&mjpeg(&COLOURS)), expected);
     for bytes in [gif(&PLACES), webp(&PLACES), apng(&PLACES)] {

@@ -16,6 +16,8 @@ const TRANSFER_SYNTAX: Tag = (0x0002, 0x0010);
 const ITEM: Tag = (0xfffe, 0xe000);
 const END_OF_ITEM: Tag = (0xfffe, 0xe00d);
 const END_OF_SEQUENCE: Tag = (0xfffe, 0xe0dd);
+/// Transfer syntax of files whose elements are compressed.
+const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
 /// Length that says "until the end mark".
 const UNDEFINED: u32 = u32::MAX;
 /// Where the elements start: after 128 bytes of anything and `DICM`.
@@ -73,6 +75,19 @@ pub(super) fn cut() -> MedicalError {
 
 impl<'a> Elements<'a> {
     pub(super) fn read(bytes: &'a [u8], limits: &MedicalLimits) -> Result<Self, MedicalError> {
+        let (mut elements, at) = Self::start(bytes)?;
+        if elements.syntax == DEFLATED {
+            let plain = inflate(&bytes[at..], limits)?;
+            Walk::new(&plain, 0, elements.encoding).run(&mut elements, |_| true)?;
+            elements.bytes = plain.into();
+        } else {
+            Walk::new(bytes, at, elements.encoding).run(&mut elements, |_| true)?;
+        }
+        Ok(elements)
+    }
+
+    /// Reads the first group, which says how the rest is written, and where the rest starts.
+    fn start(bytes: &'a [u8]) -> Result<(Self, usize), MedicalError> {
         if !looks_like(bytes) {
             return Err(fault(
                 "not_dicom",
@@ -98,20 +113,32 @@ impl<'a> Elements<'a> {
         let has_kinds = bytes
             .get(at + 4..at + 6)
             .is_none_or(|kind| kind.iter().all(u8::is_ascii_uppercase));
-        let is_deflated = elements.syntax == "1.2.840.10008.1.2.1.99";
+        let is_deflated = elements.syntax == DEFLATED;
         elements.encoding = Encoding {
             explicit: elements.syntax != "1.2.840.10008.1.2" && (has_kinds || is_deflated),
             little: elements.syntax != "1.2.840.10008.1.2.2",
         };
         if is_deflated {
-            let plain = inflate(&bytes[at..], limits)?;
+            // Places of the first group would be taken for places in what is inflated.
             elements.places.clear();
-            Walk::new(&plain, 0, elements.encoding).run(&mut elements, |_| true)?;
+        }
+        Ok((elements, at))
+    }
+
+    /// Reads the elements in front of the pixels as far as they go; `None` if it is no DICOM file.
+    pub(super) fn read_head(head: &'a [u8]) -> Option<Self> {
+        let (mut elements, at) = Self::start(head).ok()?;
+        // What comes behind the cut, or behind damage, is not there.
+        if elements.syntax == DEFLATED {
+            let mut plain = Vec::new();
+            let reader = flate2::read::DeflateDecoder::new(&head[at..]);
+            let _ = reader.take(head.len() as u64).read_to_end(&mut plain);
+            let _ = Walk::new(&plain, 0, elements.encoding).run(&mut elements, is_head);
             elements.bytes = plain.into();
         } else {
-            Walk::new(bytes, at, elements.encoding).run(&mut elements, |_| true)?;
+            let _ = Walk::new(head, at, elements.encoding).run(&mut elements, is_head);
         }
-        Ok(elements)
+        Some(elements)
     }
 
     pub(super) fn raw(&self, tag: Tag) -> Option<&[u8]> {
@@ -143,6 +170,11 @@ impl<'a> Elements<'a> {
             false => u16::from_be_bytes(two),
         }))
     }
+}
+
+/// Whether an element stands in front of the pixels.
+fn is_head(tag: Tag) -> bool {
+    tag.0 < PIXEL_DATA.0
 }
 
 fn inflate(bytes: &[u8], limits: &MedicalLimits) -> Result<Vec<u8>, MedicalError> {

@@ -1,7 +1,10 @@
 //! Which fields of a DICOM file become columns.
 //!
-//! Source: DICOM PS3.6 for tags and keywords; PS3.15 table E.1-1 for what may identify a patient. Only fields of the two
-//! lists are ever given: what is not known to be harmless stays in the file.
+//! Source: DICOM PS3.6 for tags and keywords; PS3.15 annex E (table E.1-1, the attribute confidentiality profiles) for
+//! what may identify a patient. Only fields of the two lists are ever given: what is not known to be harmless stays in
+//! the file. The harmless ones are what annex E's "Retain Patient Characteristics" option keeps (age, sex, size,
+//! weight, smoking) and how the picture was taken, which the basic profile leaves alone. As that option demands some
+//! care, ages from 90 on are one. The identifying ones are a choice of what the basic profile removes or replaces.
 
 use super::elements::{Elements, Tag};
 
@@ -38,6 +41,24 @@ const HARMLESS: [(Tag, &str); 27] = [
     ((0x0018, 0x0080), "RepetitionTime"),
     ((0x0018, 0x0081), "EchoTime"),
     ((0x0018, 0x0087), "MagneticFieldStrength"),
+];
+
+/// Fields that are numbers; of several values (`0.5\0.5`) a column takes the first.
+const NUMBERS: [&str; 14] = [
+    AGE,
+    "PatientSize",
+    "PatientWeight",
+    "SliceThickness",
+    "SpacingBetweenSlices",
+    "PixelSpacing",
+    "ImagerPixelSpacing",
+    "KVP",
+    "ExposureTime",
+    "XRayTubeCurrent",
+    "Exposure",
+    "RepetitionTime",
+    "EchoTime",
+    "MagneticFieldStrength",
 ];
 
 /// Fields that may tell who the patient is: names, numbers, dates, places, people, and free text.
@@ -116,6 +137,25 @@ pub(super) fn read(elements: &Elements<'_>, keep_identifying: bool) -> Vec<(&'st
         .collect()
 }
 
+/// The value of each harmless field as a cell of a column, in the order of [`dicom_field_names`]: years, numbers or
+/// names; `None` for what is not there or makes no sense. The first bytes of a file are enough: what is cut off counts
+/// as not there.
+pub(crate) fn dicom_field_values(head: &[u8]) -> Vec<Option<String>> {
+    let Some(elements) = Elements::read_head(head) else {
+        return vec![None; HARMLESS.len()];
+    };
+    let found = read(&elements, false);
+    let value_of = |name: &str| {
+        let (_, text) = found.iter().find(|(found, _)| *found == name)?;
+        if !NUMBERS.contains(&name) {
+            return Some(text.clone());
+        }
+        let first = text.split('\\').next()?.trim();
+        crate::parse_number(first).map(crate::number_name)
+    };
+    HARMLESS.iter().map(|(_, name)| value_of(name)).collect()
+}
+
 /// Years of an age such as `045Y`, `018M`, `003W` or `010D`, two decimals.
 fn years(text: &str) -> Option<f64> {
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
@@ -139,6 +179,12 @@ mod tests {
         let ages = ["045Y", "018M", "026W", "010D", "", "Y", "45", "éY"].map(years);
         assert_eq!(ages[..4], [Some(45.0), Some(1.5), Some(0.5), Some(0.03)]);
         assert_eq!(ages[4..], [None; 4]);
+    }
+
+    #[test]
+    fn numbers_are_harmless_fields() {
+        let harmless = dicom_field_names(false);
+        assert!(NUMBERS.iter().all(|name| harmless.contains(name)));
     }
 
     #[test]

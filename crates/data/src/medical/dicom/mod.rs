@@ -12,6 +12,7 @@ mod rle;
 
 pub(super) use elements::looks_like;
 pub use fields::dicom_field_names;
+pub(crate) use fields::dicom_field_values;
 
 use elements::Elements;
 

@@ -12,12 +12,12 @@ use nifti::{gzip, nifti, volume};
 
 mod nifti;
 
-const EXPLICIT: &str = "1.2.840.10008.1.2.1";
+pub(crate) const EXPLICIT: &str = "1.2.840.10008.1.2.1";
 const IMPLICIT: &str = "1.2.840.10008.1.2";
 const BIG: &str = "1.2.840.10008.1.2.2";
 const MUTATIONS: u64 = 400;
 
-type Element<'a> = ((u16, u16), &'a [u8; 2], Vec<u8>);
+pub(crate) type Element<'a> = ((u16, u16), &'a [u8; 2], Vec<u8>);
 
 fn element(syntax: &str, (tag, kind, body): &Element<'_>) -> Vec<u8> {
     let order = |mut bytes: Vec<u8>| {
@@ -44,7 +44,7 @@ fn element(syntax: &str, (tag, kind, body): &Element<'_>) -> Vec<u8> {
 }
 
 /// A DICOM file of elements, in the order of their tags.
-fn file(syntax: &str, elements: &[Element<'_>]) -> Vec<u8> {
+pub(crate) fn file(syntax: &str, elements: &[Element<'_>]) -> Vec<u8> {
     let mut bytes = vec![0; 128];
     bytes.extend(b"DICM");
     bytes.extend(element(EXPLICIT, &((2, 0x10), b"UI", syntax.into())));
@@ -62,7 +62,7 @@ fn us(syntax: &str, value: u16) -> Vec<u8> {
 }
 
 /// A grey picture of 3 x 2 pixels, 12 of 16 bits, values stored as they are.
-fn grey<'a>(syntax: &str, photometric: &str, values: &[i16]) -> Vec<Element<'a>> {
+pub(crate) fn grey<'a>(syntax: &str, photometric: &str, values: &[i16]) -> Vec<Element<'a>> {
     let data = values
         .iter()
         .flat_map(|value| us(syntax, *value as u16))
@@ -104,7 +104,11 @@ fn levels(dicom: &Dicom, frame: usize) -> Vec<u8> {
 }
 
 /// Replaces or leaves out an element.
-fn with<'a>(elements: &[Element<'a>], tag: (u16, u16), body: Option<&[u8]>) -> Vec<Element<'a>> {
+pub(crate) fn with<'a>(
+    elements: &[Element<'a>],
+    tag: (u16, u16),
+    body: Option<&[u8]>,
+) -> Vec<Element<'a>> {
     let mut out = elements.to_vec();
     out.retain(|element| element.0 != tag);
     if let Some(body) = body {
