@@ -75,7 +75,9 @@ impl Form {
         const CHANNELS: usize = 4;
         match *self {
             Self::Picture { size_px } => 3 * size_px * size_px,
-            Self::Spectrogram(form) => size_of::<f32>() * form.num_frames() * form.num_mels,
+            Self::Spectrogram(form) => {
+                size_of::<f32>() * form.num_frames() * form.max_windows() * form.num_mels
+            }
             Self::Series { len } => size_of::<f32>() * len * CHANNELS,
             Self::Frames {
                 num_frames,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use data::{Dataset, Form};
 use schema::{
-    Column, ExpertConfig, FittedTarget, Modality, Pack, PackTensor, Problem, Settings,
+    Column, ExpertConfig, FittedTarget, Keep, Modality, Pack, PackTensor, Problem, Settings,
     SpectrogramForm, Task,
 };
 
@@ -35,6 +35,9 @@ pub struct MediaFeatureConfig {
     pub rate_hz: u32,
     /// Sounds: milliseconds that they are brought to, default 3000.
     pub len_ms: u32,
+    /// Sounds: which part of a longer one is kept, `centre` (the default), `start`, `loudest`, or `windows`, which are
+    /// pooled together.
+    pub keep: Keep,
     /// Sounds: milliseconds from frame to frame, default 10.
     pub hop_ms: u32,
     /// Sounds: bands, default 40.
@@ -58,6 +61,7 @@ impl Default for MediaFeatureConfig {
         Self {
             rate_hz: 16_000,
             len_ms: 3000,
+            keep: Keep::Centre,
             hop_ms: 10,
             num_mels: 40,
             len: 256,
@@ -79,6 +83,7 @@ impl MediaFeatureConfig {
                 len_ms: self.len_ms,
                 hop_ms: self.hop_ms,
                 num_mels: self.num_mels,
+                keep: self.keep,
             })),
             Modality::Series => Some(Form::Series { len: self.len }),
             Modality::Video | Modality::Volume => Some(Form::Frames {

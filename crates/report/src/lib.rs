@@ -24,7 +24,8 @@ pub use html::html;
 pub use markdown::markdown;
 pub use summary::{
     Baseline, BaselineKind, EpochPoint, FusionTest, Judgement, LearningCurve, LeftOut, Mistake,
-    PlanPart, PresenceGroup, RunSummary, Skipped, SkippedReason, Timing, VoiceSummary, Worth,
+    PlanPart, PresenceGroup, RunSummary, Shown, Skipped, SkippedReason, Timing, VoiceSummary,
+    Worth,
 };
 pub use text::summary_text;
 pub use thumbnail::Thumbnail;

@@ -223,6 +223,17 @@ pub struct PlanPart {
     pub num_parameters: usize,
 }
 
+/// What a cell that is no text looks like.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// Its column.
+    pub column: String,
+    /// What the column holds.
+    pub modality: Modality,
+    /// A picture of it.
+    pub thumbnail: Thumbnail,
+}
+
 /// A record that the model got badly wrong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mistake {
@@ -232,8 +243,9 @@ pub struct Mistake {
     pub line: usize,
     /// Name and value of each column that is shown.
     pub columns: Vec<(String, String)>,
-    /// Its picture, if it has one.
-    pub picture: Option<Thumbnail>,
+    /// What its pictures, sounds and other media look like.
+    #[serde(default)]
+    pub pictures: Vec<Shown>,
     /// What it is.
     pub truth: String,
     /// What the model says.

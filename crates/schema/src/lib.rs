@@ -30,7 +30,7 @@ pub use config::{
 pub use numbers::{Number, Numbers, SharedBytes};
 pub use pack::{Pack, PackTensor, PackValues};
 pub use prediction::{Answer, Prediction};
-pub use preparation::{Preparation, SeriesScale, SpectrogramForm, Tokenizer};
+pub use preparation::{Keep, Preparation, SeriesScale, SpectrogramForm, Tokenizer};
 pub use problem::{Code, Problem, Problems};
 pub use random::{Rng, Seed};
 pub use record::{Cell, Record};

@@ -11,6 +11,34 @@ pub enum Tokenizer {
     Ids,
 }
 
+/// Which part of a sound that is too long is listened to.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// The middle.
+    #[default]
+    Centre,
+    /// The start.
+    Start,
+    /// The stretch with the most energy.
+    Loudest,
+    /// Up to five stretches, evenly spread: training draws one of them for each epoch, prediction takes the middle
+    /// one; statistics are taken over all of them.
+    Windows,
+}
+
 /// Shape of a log-mel spectrogram.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
@@ -18,19 +46,28 @@ pub enum Tokenizer {
 pub struct SpectrogramForm {
     /// Samples a second that every sound is brought to.
     pub rate_hz: u32,
-    /// Milliseconds that every sound is brought to: shorter ones are followed by silence, of longer ones the middle
-    /// is taken.
+    /// Milliseconds that every sound is brought to: shorter ones are put into the middle of silence, of longer ones
+    /// a part is kept.
     pub len_ms: u32,
     /// Milliseconds from one frame to the next; a frame looks at two and a half times as much.
     pub hop_ms: u32,
     /// Bands.
     pub num_mels: usize,
+    /// Which part of a longer sound is kept.
+    #[serde(default)]
+    pub keep: Keep,
 }
 
 impl SpectrogramForm {
-    /// Frames of every spectrogram.
+    /// Frames of every spectrogram; of one that is kept in several windows, of each.
     pub fn num_frames(&self) -> usize {
         (self.len_ms / self.hop_ms.max(1)).max(1) as usize
+    }
+
+    /// Stretches of a longer sound that are kept, at most.
+    pub fn max_windows(&self) -> usize {
+        const MOST: usize = 5;
+        if self.keep == Keep::Windows { MOST } else { 1 }
     }
 }
 

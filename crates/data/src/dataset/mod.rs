@@ -10,7 +10,7 @@ use std::{
 use schema::{Column, OnBad, Picture, Series, SpectrogramForm};
 
 use self::{cells::text_of, media::MediaColumn};
-use crate::{CellRef, DataError, Form, Item, Table, media::pictures, sound::Spectrogram};
+use crate::{CellRef, DataError, Form, Item, Table, media::medium, sound::Spectrogram};
 
 mod cells;
 mod media;
@@ -353,10 +353,11 @@ impl Dataset {
         }
     }
 
-    /// The picture of an image cell in its own size, decoded anew.
-    pub fn image_full(&self, col: usize, row: usize) -> Option<Picture> {
-        let source = self.source(col, row);
-        pictures::decode(&source.bytes().ok()?).ok()
+    /// A picture of a media cell for people, decoded anew: an image in its own size, frames of a video side by side,
+    /// the spectrogram of a sound, lines of a series, the middle slices of a volume.
+    pub fn preview(&self, col: usize, row: usize) -> Option<Picture> {
+        let medium = medium(self.columns.get(col)?.modality)?;
+        medium.preview(&self.source(col, row)).ok()
     }
 
     /// A number that is equal for media of identical content; for grouping, never stored.

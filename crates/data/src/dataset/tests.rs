@@ -1,4 +1,5 @@
 mod derived;
+mod limits;
 
 use std::{fs, path::Path, sync::Mutex};
 

@@ -10,7 +10,7 @@ use std::{
 
 use schema::{Modality, Picture, Sound};
 
-use super::{Item, MediaError, Medium, Read, Source, content_hash, guarded};
+use super::{Item, MediaError, Medium, Read, Source, content_hash, guarded, preview};
 use crate::{
     CellRef, Form,
     clip::{
@@ -21,6 +21,8 @@ use crate::{
 
 pub(super) struct Clips;
 
+/// Frames that a person is shown.
+const NUM_SHOWN: usize = 5;
 /// What a clip is looked at in where nobody asks for its frames: enough to know that it can be read.
 const GLANCE: (usize, usize) = (1, 8);
 
@@ -67,6 +69,21 @@ impl Medium for Clips {
             frames(content.clip(), GLANCE)?;
         }
         Ok((content.hash()?, items))
+    }
+
+    fn preview(&self, source: &Source<'_>) -> Result<Picture, MediaError> {
+        let content = Content::of(source)?;
+        let mut options = ClipOptions {
+            with_sound: false,
+            ..ClipOptions::new(Sampling::Count(NUM_SHOWN))
+        };
+        let decode = |options: &ClipOptions| guarded(|| Ok(decode_clip(content.clip(), options)?));
+        let clip = decode(&options).or_else(|_| {
+            // Frames that are too large, or of several sizes.
+            options.size_px = Some(preview::HEIGHT_PX);
+            decode(&options)
+        })?;
+        preview::row(clip.frames.iter().map(Arc::as_ref))
     }
 }
 
@@ -135,7 +152,7 @@ fn parts_of(path: &Path) -> std::io::Result<Vec<u8>> {
     }
     for piece in 0..NUM_PIECES {
         // The first piece starts where the file does, the last one ends where it ends.
-        let start = (len - PIECE_BYTES) / (NUM_PIECES - 1) * piece;
+        let start = (len - PIECE_BYTES) * piece / (NUM_PIECES - 1);
         file.seek(SeekFrom::Start(start))?;
         (&mut file).take(PIECE_BYTES).read_to_end(&mut parts)?;
     }

@@ -13,13 +13,19 @@ pub(crate) use crate::dataset::content_hash;
 mod clips;
 mod fields;
 pub(crate) mod part;
-pub(crate) mod pictures;
+mod pictures;
+mod preview;
 mod series;
 mod shape;
 mod sounds;
 mod volumes;
 
 pub use shape::{MediaShape, media_shape};
+
+#[cfg(test)]
+pub(crate) fn clip_hash(source: &Source<'_>) -> Result<u64, MediaError> {
+    clips::Content::of(source)?.hash()
+}
 
 /// A media cell in one form.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,6 +133,9 @@ pub(crate) trait Medium: Sync {
 
     /// Decodes a cell once into every form; all of them fit the modality.
     fn read(&self, source: &Source<'_>, forms: &[Form]) -> Result<Read, MediaError>;
+
+    /// A picture of a cell for people.
+    fn preview(&self, source: &Source<'_>) -> Result<Picture, MediaError>;
 }
 
 /// Every modality whose cells are files. A file counts as the first that knows its format.

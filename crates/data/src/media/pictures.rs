@@ -68,10 +68,14 @@ impl Medium for Pictures {
         }
         Ok((content_hash(&bytes), items))
     }
+
+    fn preview(&self, source: &Source<'_>) -> Result<Picture, MediaError> {
+        decode(&source.bytes()?)
+    }
 }
 
 /// A picture, or the middle frame of a DICOM file.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Picture, MediaError> {
+fn decode(bytes: &[u8]) -> Result<Picture, MediaError> {
     if medical_format(bytes) != Some(MedicalFormat::Dicom) {
         return Ok(decode_picture(bytes)?);
     }

@@ -2,9 +2,9 @@
 
 use std::{path::Path, sync::Arc};
 
-use schema::{Modality, Series};
+use schema::{Modality, Picture, Series};
 
-use super::{Item, MediaError, Medium, Read, Source, content_hash, guarded};
+use super::{Item, MediaError, Medium, Read, Source, content_hash, guarded, preview};
 use crate::{
     CellRef, Form,
     series::{
@@ -57,6 +57,10 @@ impl Medium for SeriesFiles {
             }
         }
         Ok((hash, items))
+    }
+
+    fn preview(&self, source: &Source<'_>) -> Result<Picture, MediaError> {
+        Ok(preview::lines(&decode(source)?))
     }
 }
 

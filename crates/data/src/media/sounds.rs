@@ -6,13 +6,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use schema::{Modality, Sound, SpectrogramForm};
+use schema::{Modality, Picture, Sound, SpectrogramForm};
 
 use super::{
     Item, MediaError, Medium, Read, Source,
     clips::{self, Content},
     content_hash, guarded,
     part::Parts,
+    preview,
 };
 use crate::{
     CellRef, Form, clip,
@@ -23,6 +24,15 @@ use crate::{
 };
 
 pub(super) struct Sounds;
+
+/// The spectrogram that a person is shown, but for its length.
+const SHOWN: SpectrogramForm = SpectrogramForm {
+    rate_hz: 16_000,
+    len_ms: 1000,
+    hop_ms: 10,
+    num_mels: 48,
+    keep: schema::Keep::Centre,
+};
 
 impl From<SoundError> for MediaError {
     fn from(error: SoundError) -> Self {
@@ -64,6 +74,16 @@ impl Medium for Sounds {
             }
         }
         Ok((hash, items))
+    }
+
+    fn preview(&self, source: &Source<'_>) -> Result<Picture, MediaError> {
+        let (_, sound) = decode(source)?;
+        let len_ms = (sound::duration_secs(&sound) * 1000.0).ceil() as u32;
+        let form = SpectrogramForm {
+            len_ms: len_ms.max(20),
+            ..SHOWN
+        };
+        Ok(preview::heat(&spectrogram(&sound, &form)?))
     }
 }
 
@@ -149,11 +169,38 @@ impl Parts for Tracks {
 fn spectrogram(sound: &Sound, form: &SpectrogramForm) -> Result<Spectrogram, MediaError> {
     let resampled = sound::resample(sound, form.rate_hz)?;
     let num_samples = (u64::from(form.len_ms) * u64::from(form.rate_hz) / 1000) as usize;
-    // Nothing is drawn: the middle is taken.
-    let seed = schema::Seed(0);
-    let samples = fit_length(&resampled.samples, num_samples, Keep::Centre, seed);
-    let spectrogram = log_mel(form)?.transform(&samples);
-    Ok(spectrogram.fit_frames(form.num_frames()))
+    let log_mel = log_mel(form)?;
+    let mut whole = Spectrogram {
+        num_frames: 0,
+        num_mels: form.num_mels,
+        values: Vec::new(),
+    };
+    for samples in stretches(&resampled.samples, num_samples, form) {
+        let window = log_mel.transform(&samples).fit_frames(form.num_frames());
+        whole.num_frames += window.num_frames;
+        whole.values.extend_from_slice(&window.values);
+    }
+    Ok(whole)
+}
+
+/// The parts of a sound that a form keeps, each of the same length, in order.
+fn stretches(samples: &[f32], wanted: usize, form: &SpectrogramForm) -> Vec<Vec<f32>> {
+    let spare = samples.len().saturating_sub(wanted);
+    let keep = match form.keep {
+        schema::Keep::Windows if spare > 0 => {
+            // No more than it takes to hear everything, and of those always the middle one.
+            let num = samples.len().div_ceil(wanted.max(1)).next_multiple_of(2) - 1;
+            let num = num.clamp(3, form.max_windows());
+            let start = |window: usize| spare * window / (num - 1);
+            let cut = |window: usize| samples[start(window)..start(window) + wanted].to_vec();
+            return (0..num).map(cut).collect();
+        }
+        schema::Keep::Windows | schema::Keep::Centre => Keep::Centre,
+        schema::Keep::Start => Keep::Start,
+        schema::Keep::Loudest => Keep::Loudest,
+    };
+    // Nothing is drawn.
+    vec![fit_length(samples, wanted, keep, schema::Seed(0))]
 }
 
 /// The transform of a form: its plan and filters are made once.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use schema::{Modality, Picture};
 
-use super::{Item, MediaError, Medium, Read, Source, clips::spread, content_hash, guarded};
+use super::{
+    Item, MediaError, Medium, Read, Source, clips::spread, content_hash, guarded, preview,
+};
 use crate::{
     Form,
     medical::{
@@ -63,6 +65,25 @@ impl Medium for Volumes {
         }
         Ok((content_hash(&bytes), items))
     }
+
+    fn preview(&self, source: &Source<'_>) -> Result<Picture, MediaError> {
+        let bytes = source.bytes()?;
+        preview::row(&guarded(|| middles(&bytes))?)
+    }
+}
+
+/// The middle slices of a volume across its axes, or a few frames of a DICOM file.
+fn middles(bytes: &[u8]) -> Result<Vec<Picture>, MediaError> {
+    const NUM_FRAMES: usize = 4;
+    if medical_format(bytes) == Some(MedicalFormat::Dicom) {
+        return slices(bytes, NUM_FRAMES);
+    }
+    let volume = decode_nifti(bytes, &MedicalLimits::default())?;
+    let mut shown = Vec::new();
+    for axis in [SliceAxis::Depth, SliceAxis::Height, SliceAxis::Width] {
+        shown.extend(volume_slices(&volume, axis, 1, Window::File)?);
+    }
+    Ok(shown)
 }
 
 /// At most so many slices, evenly spread.

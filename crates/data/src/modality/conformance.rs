@@ -24,6 +24,7 @@ const SOUND: SpectrogramForm = SpectrogramForm {
     len_ms: 100,
     hop_ms: 10,
     num_mels: 8,
+    keep: schema::Keep::Centre,
 };
 
 fn series(scale: SeriesScale) -> Preparation {

@@ -1,9 +1,12 @@
 //! Sounds to log-mel spectrograms.
 
-use schema::{InputBatch, Payload, SpectrogramForm};
+use schema::{InputBatch, Payload, Rng, SpectrogramForm};
 
 use super::{Augmentation, presence};
-use crate::{Dataset, sound::augment::change_spectrogram};
+use crate::{
+    Dataset,
+    sound::{Spectrogram, augment::change_spectrogram},
+};
 
 /// Sounds that the statistics are taken from, at most.
 const MAX_FITTED: usize = 2000;
@@ -15,6 +18,15 @@ pub struct FittedSpectrogram {
     form: SpectrogramForm,
     mean: Vec<f32>,
     deviation: Vec<f32>,
+}
+
+/// Where the window starts that is looked at: a drawn one while training, the middle one else.
+fn first_frame(spectrogram: &Spectrogram, num_frames: usize, rng: Option<&mut Rng>) -> usize {
+    let windows = spectrogram.num_frames / num_frames.max(1);
+    if windows < 2 {
+        return 0;
+    }
+    rng.map_or(windows / 2, |rng| rng.below(windows)) * num_frames
 }
 
 impl FittedSpectrogram {
@@ -79,16 +91,17 @@ impl FittedSpectrogram {
             let Some(spectrogram) = spectrogram else {
                 continue;
             };
-            let frames = spectrogram.values.chunks_exact(num_mels);
+            let mut rng = augment.map(|augment| augment.rng(*row, col));
+            let first = first_frame(&spectrogram, num_frames, rng.as_mut());
+            let frames = spectrogram.values.chunks_exact(num_mels).skip(first);
             for (out, frame) in out.chunks_exact_mut(num_mels).zip(frames) {
                 let stats = self.mean.iter().zip(&self.deviation);
                 for ((out, value), (mean, deviation)) in out.iter_mut().zip(frame).zip(stats) {
                     *out = (value - mean) / deviation;
                 }
             }
-            if let Some((config, mut rng)) =
-                augment.and_then(|augment| Some((augment.amounts.sound?, augment.rng(*row, col))))
-            {
+            let amounts = augment.and_then(|augment| augment.amounts.sound);
+            if let (Some(config), Some(mut rng)) = (amounts, rng) {
                 change_spectrogram(out, num_mels, &config, &mut rng);
             }
         }

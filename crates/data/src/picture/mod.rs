@@ -12,6 +12,7 @@ mod scale;
 pub use sizes::median_picture_px;
 
 pub use scale::resize_picture;
+pub(crate) use scale::scale_picture;
 
 /// Largest picture that is decoded, in pixels: 64 Mpx, 256 MB as RGBA.
 const MAX_PIXELS: u64 = 64 << 20;

@@ -72,24 +72,34 @@ impl Taps {
 /// # Errors
 /// [`PictureError`] if the picture's buffer does not match its size, or a size is 0.
 pub fn resize_picture(picture: &Picture, size_px: usize) -> Result<Picture, PictureError> {
+    scale_picture(picture, size_px, size_px)
+}
+
+/// Scales a picture to a height and width.
+pub(crate) fn scale_picture(
+    picture: &Picture,
+    to_height: usize,
+    to_width: usize,
+) -> Result<Picture, PictureError> {
     let (height, width) = (picture.height, picture.width);
-    if size_px == 0 || width == 0 || picture.rgb.len() != height * width * 3 || height == 0 {
-        let text = format!("cannot scale {width} x {height} pixels to {size_px}");
+    let sides = [height, width, to_height, to_width];
+    if sides.contains(&0) || picture.rgb.len() != height * width * 3 {
+        let text = format!("cannot scale {width} x {height} pixels to {to_width} x {to_height}");
         return Err(fault("image_damaged", text));
     }
-    let rgb = if (height, width) == (size_px, size_px) {
+    let rgb = if (height, width) == (to_height, to_width) {
         picture.rgb.clone()
     } else {
         Arch::new().dispatch(Scaling {
             source: &picture.rgb,
             width,
-            rows: Taps::new(height, size_px),
-            columns: Taps::new(width, size_px),
+            rows: Taps::new(height, to_height),
+            columns: Taps::new(width, to_width),
         })
     };
     Ok(Picture {
-        height: size_px,
-        width: size_px,
+        height: to_height,
+        width: to_width,
         rgb,
     })
 }

@@ -1,12 +1,14 @@
 //! The held-out records that the model got most wrong, as the report shows them.
 
 use data::Truth;
-use report::{Mistake, Thumbnail};
-use schema::{Answer, FittedTarget, Modality};
+use report::{Mistake, Shown, Thumbnail};
+use schema::{Answer, Column, FittedTarget};
 
 use super::Bench;
 use crate::plan;
 
+/// Pictures of a record that the report shows: each takes some kilobytes.
+const MOST_PICTURES: usize = 3;
 /// Mistakes that the report shows.
 const MOST_MISTAKES: usize = 12;
 
@@ -65,7 +67,7 @@ impl Bench<'_> {
             row,
             line: table.line(row),
             columns,
-            picture: self.picture(row),
+            pictures: self.pictures(row),
             truth: truth_text(self.target(), truth, at),
             prediction: answer_text(&answer),
             probability: match answer {
@@ -75,13 +77,25 @@ impl Bench<'_> {
         }
     }
 
-    fn picture(&self, row: usize) -> Option<Thumbnail> {
+    /// What the media of a record look like.
+    fn pictures(&self, row: usize) -> Vec<Shown> {
         let dataset = &self.prepared.dataset;
-        let col = dataset
+        let shown = |(col, column): (usize, &Column)| {
+            let picture = dataset.preview(col, row)?;
+            Some(Shown {
+                column: column.name.clone(),
+                modality: column.modality,
+                thumbnail: Thumbnail::of(&picture).ok()?,
+            })
+        };
+        dataset
             .columns()
             .iter()
-            .position(|column| column.modality == Modality::Image)?;
-        Thumbnail::of(&dataset.image_full(col, row)?).ok()
+            .enumerate()
+            .filter(|(_, column)| column.modality.is_media())
+            .filter_map(shown)
+            .take(MOST_PICTURES)
+            .collect()
     }
 }
 

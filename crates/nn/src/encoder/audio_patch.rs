@@ -1,7 +1,7 @@
 //! Spectrograms as a sequence of patches through a transformer.
 
 use engine::{Tape, Var};
-use schema::{InputBatch, Preparation, Problem, Settings, SpectrogramForm};
+use schema::{InputBatch, Keep, Preparation, Problem, Settings, SpectrogramForm};
 
 use super::{
     Encoder, EncoderConfig,
@@ -23,6 +23,9 @@ pub struct AudioPatchConfig {
     pub rate_hz: u32,
     /// Milliseconds that sounds are brought to, 20 to 600000, default 3000.
     pub len_ms: u32,
+    /// Which part of a longer sound is kept: `centre` (the default), `start`, `loudest`, or `windows`, of which
+    /// training draws one and prediction takes the middle one.
+    pub keep: Keep,
     /// Milliseconds from frame to frame, 1 to 1000, default 10.
     pub hop_ms: u32,
     /// Bands of the spectrogram, 8 to 256, default 64.
@@ -44,6 +47,7 @@ impl Default for AudioPatchConfig {
         Self {
             rate_hz: 16_000,
             len_ms: 3000,
+            keep: Keep::Centre,
             hop_ms: 10,
             num_mels: 64,
             patch: 16,
@@ -113,6 +117,7 @@ impl AudioPatchConfig {
             len_ms: self.len_ms,
             hop_ms: self.hop_ms,
             num_mels: self.num_mels,
+            keep: self.keep,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The top of the page: headline, facts, what simpler answers reach, what inputs are worth, mistakes.
 
 use metrics::Interval;
+use schema::Modality;
 
 use crate::{
-    BaselineKind, Mistake, RunSummary,
+    BaselineKind, Mistake, RunSummary, Shown,
     chart::{Bar, Scale, bar},
     number::{count, counted, duration, of_hundred, range, short_count, signed, value},
     sentence,
@@ -48,14 +49,33 @@ pub(super) struct BarRow {
     pub(super) is_own: bool,
 }
 
+/// One picture of a record.
+pub(super) struct PictureView<'a> {
+    /// Its column.
+    pub(super) column: &'a str,
+    /// What is seen, such as `frames of a video`.
+    pub(super) about: &'static str,
+    /// Address of the picture.
+    pub(super) address: String,
+    /// Whether it takes the whole width of the card.
+    pub(super) is_wide: bool,
+}
+
 /// One card among the mistakes.
 pub(super) struct MistakeView<'a> {
     /// The record.
     pub(super) mistake: &'a Mistake,
-    /// Address of its picture, empty without one.
-    pub(super) picture: String,
+    /// Its pictures.
+    pub(super) pictures: Vec<PictureView<'a>>,
     /// How sure the model was.
     pub(super) sure: String,
+}
+
+impl MistakeView<'_> {
+    /// Whether a picture stands beside what is right and wrong.
+    pub(super) fn has_small(&self) -> bool {
+        self.pictures.iter().any(|picture| !picture.is_wide)
+    }
 }
 
 pub(super) fn headline(summary: &RunSummary) -> Option<Headline> {
@@ -254,21 +274,31 @@ pub(super) fn worth(summary: &RunSummary) -> Vec<BarRow> {
 }
 
 pub(super) fn mistakes(summary: &RunSummary) -> Vec<MistakeView<'_>> {
-    let view = |mistake| MistakeView {
-        picture: Mistake::picture_url(mistake),
+    summary.mistakes.iter().map(mistake_view).collect()
+}
+
+fn mistake_view(mistake: &Mistake) -> MistakeView<'_> {
+    MistakeView {
+        pictures: mistake.pictures.iter().map(picture).collect(),
         sure: mistake.probability.map_or_else(String::new, |probability| {
             format!("{} % sure", of_hundred(probability))
         }),
         mistake,
-    };
-    summary.mistakes.iter().map(view).collect()
+    }
 }
 
-impl Mistake {
-    fn picture_url(&self) -> String {
-        self.picture
-            .as_ref()
-            .map_or_else(String::new, |picture| picture.data_url())
+fn picture(shown: &Shown) -> PictureView<'_> {
+    PictureView {
+        column: &shown.column,
+        about: match shown.modality {
+            Modality::Video => "frames of a video",
+            Modality::Audio => "spectrogram of a sound",
+            Modality::Series => "lines of a series",
+            Modality::Volume => "slices of a volume",
+            _ => "picture",
+        },
+        address: shown.thumbnail.data_url(),
+        is_wide: shown.thumbnail.is_wide(),
     }
 }
 

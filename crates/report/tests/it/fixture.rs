@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use metrics::{Evaluation, Interval, PairedDifference, PerClass};
 use report::{
     Baseline, BaselineKind, EpochPoint, FusionTest, Judgement, LearningCurve, LeftOut, Mistake,
-    PlanPart, PresenceGroup, RunSummary, Skipped, Thumbnail, Timing, VoiceSummary, Worth,
+    PlanPart, PresenceGroup, RunSummary, Shown, Skipped, Thumbnail, Timing, VoiceSummary, Worth,
 };
 use schema::{Column, Modality, Picture, Role, Task};
 
@@ -334,7 +334,14 @@ fn mistakes() -> Vec<Mistake> {
                 row: line - 2,
                 line,
                 columns,
-                picture: picture.map(|sunny| Thumbnail::of(&scene(sunny)).unwrap()),
+                pictures: picture
+                    .map(|sunny| Shown {
+                        column: "image".to_owned(),
+                        modality: Modality::Image,
+                        thumbnail: Thumbnail::of(&scene(sunny)).unwrap(),
+                    })
+                    .into_iter()
+                    .collect(),
                 truth: words[0].to_owned(),
                 prediction: words[1].to_owned(),
                 probability: Some(probability),

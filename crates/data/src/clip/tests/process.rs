@@ -68,6 +68,107 @@ esac",
     }
 }
 
+/// As [`patient`], for anything.
+fn patiently<T>(mut work: impl FnMut() -> Result<T, ClipError>) -> Result<T, ClipError> {
+    for _ in 0..100 {
+        match work() {
+            Err(error) if error.text.contains("busy") => {
+                std::thread::sleep(Duration::from_millis(20))
+            }
+            other => return other,
+        }
+    }
+    work()
+}
+
+#[test]
+fn the_sound_track_alone_asks_for_no_frame() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = format!(
+        "case \"$*\" in
+  *rawvideo*) exit 9 ;;
+  *f32le*) printf '\\000\\000\\000\\077' ;;
+  *) echo '{ABOUT}' >&2; exit 1 ;;
+esac"
+    );
+    let options = stand_in(folder.path(), &script);
+    let source = ClipSource::Bytes(MP4);
+    let sound = patiently(|| sound_track(source, &options))
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (sound.rate_hz, sound.samples.as_slice()),
+        (8000, &[0.5][..])
+    );
+    let header = patiently(|| whole_header(source, &options)).unwrap();
+    assert_eq!((header.num_frames, header.sound_hz), (Some(20), Some(8000)));
+    // Sound that is compressed is left to the program where the frames are not.
+    let packed = avi_with_packed_sound();
+    let sound = patiently(|| sound_track(ClipSource::Bytes(&packed), &options)).unwrap();
+    assert!(sound.is_some());
+    assert_eq!(
+        clip_header(ClipSource::Bytes(&packed)).unwrap().has_sound,
+        None
+    );
+
+    let silent = ABOUT.lines().take(2).collect::<Vec<_>>().join("\n");
+    let options = stand_in(folder.path(), &format!("echo '{silent}' >&2; exit 1"));
+    assert_eq!(patiently(|| sound_track(source, &options)).unwrap(), None);
+    let header = patiently(|| whole_header(source, &options)).unwrap();
+    assert_eq!(header.has_sound, Some(false));
+    let options = ClipOptions {
+        ffmpeg: folder.path().join("gone"),
+        ..options
+    };
+    let error = sound_track(source, &options).unwrap_err();
+    assert_eq!(error.reason_code, "clip_needs_ffmpeg");
+}
+
+/// An AVI whose sound claims to be MP3.
+fn avi_with_packed_sound() -> Vec<u8> {
+    let mut bytes = mjpeg(&COLOURS);
+    let format = bytes.windows(4).rposition(|name| name == b"strf").unwrap();
+    bytes[format + 8] = 0x55;
+    bytes
+}
+
+#[test]
+fn sound_without_end_is_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let script =
+        format!("case \"$*\" in *f32le*) exec yes ;; *) echo '{ABOUT}' >&2; exit 1 ;; esac");
+    let mut options = stand_in(folder.path(), &script);
+    options.limits.max_sound_samples = 1000;
+    let sound = patiently(|| sound_track(ClipSource::Bytes(MP4), &options));
+    assert_eq!(sound.unwrap().unwrap().samples.len(), 1000);
+}
+
+#[test]
+fn no_name_of_a_file_is_more_than_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = format!(
+        "for word in \"$@\"; do echo \"[$word]\" >> {0}/words; done; echo '{ABOUT}' >&2; exit 1",
+        folder.path().display()
+    );
+    let options = stand_in(folder.path(), &script);
+    let names = [
+        "-vf drawtext.mp4",
+        "$(touch stolen).mp4",
+        "a; touch stolen .mp4",
+        "concat:b|c.mp4",
+        "quote ' \" ` \n.mp4",
+    ];
+    for name in names {
+        let path = folder.path().join(name);
+        std::fs::write(&path, MP4).unwrap();
+        let _ = patiently(|| sound_track(ClipSource::Path(&path), &options));
+        let words = std::fs::read_to_string(folder.path().join("words")).unwrap();
+        let expected = format!("[file:{}]", path.display());
+        assert!(words.contains(&expected), "{expected}\n{words}");
+        assert!(!folder.path().join("stolen").exists());
+    }
+}
+
 #[test]
 fn a_process_that_never_ends_is_stopped() {
     let folder = tempfile::tempdir().unwrap();

@@ -18,6 +18,7 @@ use crate::{
 const FORM: SpectrogramForm = SpectrogramForm {
     rate_hz: 8000,
     num_mels: 8,
+    keep: schema::Keep::Centre,
     hop_ms: 10,
     len_ms: 200,
 };
@@ -265,11 +266,46 @@ fn inspect_offers_sound_tracks_unless_the_table_has_a_sound_column() {
     );
 }
 
+/// Larger than what is read into memory; the files have holes and take no place.
+#[test]
+fn a_large_video_is_left_to_the_program_and_told_apart_by_pieces() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = |name: &str, last: u8| {
+        let path = folder.path().join(name);
+        fs::write(&path, b"\0\0\0\x18ftypmp42\0\0\0\0").unwrap();
+        let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
+        file.set_len(300 << 20).unwrap();
+        std::io::Write::write_all(&mut file, &[last]).unwrap();
+    };
+    make("a.mp4", 1);
+    make("b.mp4", 1);
+    make("c.mp4", 2);
+    let hash = |name: &str| {
+        let table = Table::from_records(vec![Record::new().with("x", name)], folder.path());
+        crate::media::clip_hash(&table.source(0, 0)).unwrap()
+    };
+    assert_eq!(hash("a.mp4"), hash("b.mp4"));
+    assert_ne!(hash("a.mp4"), hash("c.mp4"));
+    let records = vec![Record::new().with("x", "a.mp4")];
+    let table = Arc::new(Table::from_records(records, folder.path()));
+    for modality in [Modality::Video, Modality::Audio] {
+        let inputs = [input("x", modality)];
+        let dataset =
+            Dataset::open(Arc::clone(&table), &inputs, &DatasetOptions::default()).unwrap();
+        // What the program says depends on whether there is one.
+        let code = dataset.bad()[0].reason_code;
+        assert!(
+            ["clip_empty", "clip_needs_ffmpeg", "clip_too_slow"].contains(&code),
+            "{code}"
+        );
+    }
+}
+
 #[test]
 fn the_usual_length_of_sound_tracks_is_told() {
     let table = Table::from_records(vec![with_video(video(800, 7)); 3], ".");
     let shape = crate::media_shape(&table, &input("video.sound", Modality::Audio));
-    // As long as its two frames of a tenth of a second.
+    // As long as its two frames of a tenth of a second each.
     let expected = crate::MediaShape::Sound {
         rate_hz: 8000,
         len_ms: 200,
