@@ -276,6 +276,7 @@ fn open(
         cache_bytes: config.data.cache_mib << 20,
         threads,
         absent_columns: false,
+        ..DatasetOptions::default()
     };
     let name = "reading records".to_owned();
     let start = Instant::now();

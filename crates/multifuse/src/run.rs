@@ -1,6 +1,7 @@
 //! A run folder: everything that decided a run, and everything that came of it.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
@@ -126,7 +127,7 @@ impl Run {
             },
             licence: None,
             notes: String::new(),
-            settings: json!({ "metric": self.report.metric }),
+            settings: json!({ "metric": self.report.metric, "channels": channels(prepared) }),
         };
         let parts: Vec<_> = fitted
             .ensemble
@@ -140,6 +141,15 @@ impl Run {
             other => other.into(),
         })
     }
+}
+
+/// Channels of every column of series: records to answer must have as many.
+fn channels(prepared: &Prepared) -> BTreeMap<&str, usize> {
+    let dataset = &prepared.dataset;
+    let columns = dataset.columns().iter().enumerate();
+    columns
+        .filter_map(|(col, column)| Some((column.name.as_str(), dataset.num_channels(col)?)))
+        .collect()
 }
 
 /// The configuration that makes the same run again: what was planned for the time limit stands in it, the limit no

@@ -1,6 +1,7 @@
 //! A trained model that answers.
 
 use std::{
+    collections::BTreeMap,
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
@@ -100,6 +101,15 @@ impl Predictor {
     pub fn metric(&self) -> &str {
         let chosen = self.manifest.settings["metric"].as_str();
         chosen.unwrap_or_else(|| metrics::default_for(self.target().task))
+    }
+
+    /// Channels that the series of each column must have: as many as those that were learned from.
+    fn channels(&self) -> BTreeMap<String, usize> {
+        let known = self.manifest.settings["channels"].as_object();
+        let counts = known.into_iter().flatten();
+        counts
+            .filter_map(|(column, num)| Some((column.clone(), num.as_u64()? as usize)))
+            .collect()
     }
 
     /// The column that names records, if the training table had one.
@@ -219,6 +229,7 @@ impl Predictor {
             on_bad,
             threads: self.threads,
             absent_columns: true,
+            channels: self.channels(),
             ..DatasetOptions::default()
         };
         Ok(Arc::new(Dataset::open(

@@ -19,8 +19,13 @@ pub(super) struct MediaColumn {
     /// What its cells are asked for in.
     pub(super) forms: Vec<Form>,
     pub(super) hashes: Vec<Option<u64>>,
+    /// Channels of every series; 0 of what is none.
+    num_channels: Vec<usize>,
     pub(super) cached: Vec<Option<Box<[Item]>>>,
 }
+
+/// The least form of a series.
+const GLANCE: &[Form] = &[Form::Series { len: 1 }];
 
 /// A cell to read.
 struct Job {
@@ -41,6 +46,7 @@ impl MediaColumn {
         Self {
             forms,
             hashes: vec![None; num_rows],
+            num_channels: vec![0; num_rows],
             cached: vec![None; num_rows],
         }
     }
@@ -57,10 +63,13 @@ impl Dataset {
         let jobs = self.jobs(options.cache_bytes);
         let done = AtomicUsize::new(0);
         let read = |job: &Job| {
-            let forms = self
-                .media_column(job.col)
-                .map_or(&[][..], |media| &media.forms);
-            let result = self.read_cell(job.col, job.row, if job.keep { forms } else { &[] });
+            let forms = match self.media_column(job.col) {
+                Some(media) if job.keep => &media.forms,
+                // Enough to know how many channels there are.
+                _ if self.columns[job.col].modality == Modality::Series => GLANCE,
+                _ => &[],
+            };
+            let result = self.read_cell(job.col, job.row, forms);
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, jobs.len());
             result
         };
@@ -84,6 +93,9 @@ impl Dataset {
             match result {
                 Ok((hash, items)) => {
                     media.hashes[row] = Some(hash);
+                    if let Some(Item::Series(series)) = items.first() {
+                        media.num_channels[row] = series.num_channels;
+                    }
                     media.cached[row] = keep.then(|| items.into_boxed_slice());
                 }
                 Err(error) if self.is_absence(col, &error) => {}
@@ -94,7 +106,7 @@ impl Dataset {
                 }
             }
         }
-        self.check_channels(faults);
+        self.check_channels(&options.channels, faults);
         Ok(())
     }
 
@@ -167,32 +179,37 @@ impl Dataset {
         place.map_or(hidden, |table_col| self.table.source(row, table_col))
     }
 
-    /// A series with another number of channels than most of its column is a fault.
-    fn check_channels(&mut self, faults: &mut Faults) {
+    /// Channels of the series of a column: of most of them, the smaller number of equally frequent ones.
+    pub fn num_channels(&self, col: usize) -> Option<usize> {
+        let mut counts = BTreeMap::<usize, usize>::new();
+        for num in &self.media_column(col)?.num_channels {
+            *counts.entry(*num).or_default() += 1;
+        }
+        counts.remove(&0);
+        let usual = counts
+            .iter()
+            .max_by_key(|(num, count)| (**count, usize::MAX - **num));
+        usual.map(|(num, _)| *num)
+    }
+
+    /// A series with another number of channels than it has to have, or than most of its column, is a fault.
+    fn check_channels(&mut self, known: &BTreeMap<String, usize>, faults: &mut Faults) {
         for col in 0..self.columns.len() {
+            let learned = known.get(&self.columns[col].name).copied();
+            let Some(expected) = learned.or_else(|| self.num_channels(col)) else {
+                continue;
+            };
             let Some(media) = self.media_column(col) else {
                 continue;
             };
-            let channels = |row: usize| match media.cached[row].as_deref() {
-                Some([Item::Series(series), ..]) => Some(series.num_channels),
-                _ => None,
-            };
-            let rows = 0..media.cached.len();
-            let mut counts = BTreeMap::<usize, usize>::new();
-            for num in rows.clone().filter_map(channels) {
-                *counts.entry(num).or_default() += 1;
-            }
-            // Of equally frequent numbers the smaller one.
-            let usual = counts
-                .iter()
-                .max_by_key(|(num, count)| (**count, usize::MAX - **num));
-            let Some((&usual, _)) = usual else { continue };
-            let odd: Vec<(usize, usize)> = rows
-                .filter_map(|row| Some((row, channels(row)?)))
-                .filter(|(_, num)| *num != usual)
-                .collect();
-            for (row, num) in odd {
-                let text = format!("{num} channels, the column has {usual}");
+            for (row, num) in media.num_channels.iter().enumerate() {
+                if *num == 0 || *num == expected {
+                    continue;
+                }
+                let text = match learned {
+                    Some(_) => format!("{num} channels, the model learned from {expected}"),
+                    None => format!("{num} channels, the column has {expected}"),
+                };
                 faults.entry(row).or_insert((col, ("wrong_channels", text)));
             }
         }

@@ -45,6 +45,8 @@ pub struct DatasetOptions {
     pub threads: usize,
     /// Whether an input that the table lacks is a column of missing cells rather than an error (for prediction).
     pub absent_columns: bool,
+    /// Channels that the series of a column must have, by its name; of others, what most of them have.
+    pub channels: BTreeMap<String, usize>,
 }
 
 impl Default for DatasetOptions {
@@ -55,6 +57,7 @@ impl Default for DatasetOptions {
             cache_bytes: 1 << 30,
             threads: 0,
             absent_columns: false,
+            channels: BTreeMap::new(),
         }
     }
 }

@@ -48,6 +48,10 @@ impl Medium for SeriesFiles {
 
     fn read(&self, source: &Source<'_>, forms: &[Form]) -> Result<Read, MediaError> {
         let mut series = decode(source)?;
+        if series.values.iter().all(|value| value.is_nan()) {
+            let text = "a series without a measurement: all of it is gap";
+            return Err(MediaError::new("series_empty", text));
+        }
         fill_gaps(&mut series);
         let hash = content_hash(&content(&series));
         let mut items = Vec::with_capacity(forms.len());

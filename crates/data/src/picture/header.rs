@@ -14,6 +14,8 @@ pub(super) struct Header {
     pub(super) height: u32,
     /// How the picture must be turned to be upright; only JPEG files say.
     pub(super) orientation: Option<Orientation>,
+    /// Most bytes a pixel that decoding and the conversion to RGB take together.
+    pub(super) bytes_per_pixel: u64,
 }
 
 /// Reads the header; `None` if it is cut off or makes no sense.
@@ -31,7 +33,36 @@ pub(super) fn read(format: ImageFormat, bytes: &[u8]) -> Option<Header> {
         width,
         height,
         orientation: None,
+        bytes_per_pixel: match format {
+            ImageFormat::Png => with_conversion(png_pixel(bytes)?),
+            ImageFormat::Tiff => with_conversion(tiff_pixel(bytes)?),
+            // A frame, and for GIF and WebP a canvas that it is drawn on.
+            ImageFormat::Bmp => with_conversion(4),
+            _ => 4 + with_conversion(4),
+        },
     })
+}
+
+/// What a decoded pixel of so many bytes takes until it is RGB: nothing more if it is, else RGB beside it, and of more
+/// than 8 bits a channel RGBA of 8 bits as well.
+fn with_conversion(bytes: u64) -> u64 {
+    match bytes {
+        3 => 3,
+        0..=4 => bytes + 3,
+        _ => bytes + 4,
+    }
+}
+
+/// Bytes of a decoded pixel. Source: the PNG specification, section 11.2.2; palettes become RGBA.
+fn png_pixel(bytes: &[u8]) -> Option<u64> {
+    let (depth, kind) = (*bytes.get(24)?, *bytes.get(25)?);
+    let channels = match kind {
+        0 => 1,
+        2 => 3,
+        4 => 2,
+        _ => 4,
+    };
+    Some(channels * if depth == 16 { 2 } else { 1 })
 }
 
 /// Walks the segments before the first scan. Source: ITU-T T.81, annex B.
@@ -57,6 +88,12 @@ fn jpeg(bytes: &[u8]) -> Option<Header> {
                     width: width.into(),
                     height: height.into(),
                     orientation,
+                    // A progressive picture is held as coefficients of 16 bits until its last scan.
+                    bytes_per_pixel: if marker == 0xc0 || marker == 0xc1 {
+                        3
+                    } else {
+                        9
+                    },
                 });
             }
             0xe1 => {
@@ -103,6 +140,18 @@ fn webp(bytes: &[u8]) -> Option<(u32, u32)> {
 
 /// Width and height of the first directory. Source: TIFF 6.0, section 2.
 fn tiff(bytes: &[u8]) -> Option<(u32, u32)> {
+    Some((tiff_value(bytes, 256)?, tiff_value(bytes, 257)?))
+}
+
+/// Bytes of a decoded pixel: samples a pixel, and bits of the first sample.
+fn tiff_pixel(bytes: &[u8]) -> Option<u64> {
+    let samples = tiff_value(bytes, 277).unwrap_or(1);
+    let bits = tiff_value(bytes, 258).unwrap_or(1);
+    Some(u64::from(samples).saturating_mul(u64::from(bits.div_ceil(8).max(1))))
+}
+
+/// The first value of a tag of the first directory.
+fn tiff_value(bytes: &[u8], tag: u16) -> Option<u32> {
     let big = bytes.starts_with(b"MM");
     let short = |at: usize| {
         if big {
@@ -119,20 +168,14 @@ fn tiff(bytes: &[u8]) -> Option<(u32, u32)> {
         }
     };
     let directory = long(4)? as usize;
-    let (mut width, mut height) = (None, None);
-    for entry in 0..usize::from(short(directory)?) {
-        let at = directory + 2 + 12 * entry;
-        let value = || match short(at + 2)? {
-            3 => short(at + 8).map(u32::from),
-            _ => long(at + 8),
-        };
-        match short(at)? {
-            256 => width = value(),
-            257 => height = value(),
-            _ => {}
-        }
+    let mut entries = (0..usize::from(short(directory)?)).map(|entry| directory + 2 + 12 * entry);
+    let at = entries.find(|at| short(*at) == Some(tag))?;
+    match (short(at + 2)?, long(at + 4)?) {
+        // More than two short values stand elsewhere.
+        (3, 3..) => short(long(at + 8)? as usize).map(u32::from),
+        (3, _) => short(at + 8).map(u32::from),
+        _ => long(at + 8),
     }
-    Some((width?, height?))
 }
 
 fn be16(bytes: &[u8], at: usize) -> Option<u16> {
@@ -172,6 +215,28 @@ mod tests {
             for end in 0..10 {
                 assert_eq!(read(format, &bytes[..end]), None, "{format:?} cut at {end}");
             }
+        }
+    }
+
+    #[test]
+    fn what_a_pixel_takes_is_told_by_its_channels_and_bits() {
+        use image::{DynamicImage, ImageBuffer, Rgb, Rgba};
+        let of = |image: DynamicImage, format| {
+            let mut bytes = std::io::Cursor::new(Vec::new());
+            image.write_to(&mut bytes, format).unwrap();
+            read(format, &bytes.into_inner()).unwrap().bytes_per_pixel
+        };
+        for format in [Png, Tiff] {
+            let grey = DynamicImage::ImageLuma8(ImageBuffer::new(5, 5));
+            assert_eq!(of(grey, format), 1 + 3, "{format:?}");
+            let rgb = ImageBuffer::from_pixel(5, 5, Rgb([9_u8; 3]));
+            assert_eq!(of(rgb.into(), format), 3, "{format:?}");
+            let deep = ImageBuffer::from_pixel(5, 5, Rgba([9_u16; 4]));
+            assert_eq!(
+                of(DynamicImage::ImageRgba16(deep), format),
+                8 + 4,
+                "{format:?}"
+            );
         }
     }
 

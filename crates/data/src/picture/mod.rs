@@ -16,6 +16,8 @@ pub(crate) use scale::scale_picture;
 
 /// Largest picture that is decoded, in pixels: 64 Mpx, 256 MB as RGBA.
 const MAX_PIXELS: u64 = 64 << 20;
+/// Most memory that a picture may take while it is decoded, its file included.
+const MAX_DECODING_BYTES: u64 = 480 << 20;
 /// Largest picture file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 256 << 20;
 
@@ -102,7 +104,14 @@ fn decode(bytes: &[u8]) -> Result<Picture, PictureError> {
         let text = format!("{width} x {height} pixels, at most {MAX_PIXELS} in all are decoded");
         return Err(fault("too_many_pixels", text));
     }
-    // Its decoders take 512 MiB at most by themselves: 16-bit RGBA of the largest picture.
+    let needed = pixels * header.bytes_per_pixel + bytes.len() as u64;
+    if needed > MAX_DECODING_BYTES {
+        let (width, height) = (header.width, header.height);
+        let (mib, most) = (needed >> 20, MAX_DECODING_BYTES >> 20);
+        let text =
+            format!("{width} x {height} pixels take {mib} MiB to decode, at most {most} are used");
+        return Err(fault("too_many_pixels", text));
+    }
     let mut image = image::load_from_memory(bytes).map_err(|error| damaged(format, &error))?;
     if image.width() == 0 || image.height() == 0 {
         return Err(fault("image_damaged", "a picture without a pixel"));

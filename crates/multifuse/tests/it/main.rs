@@ -10,6 +10,7 @@
 mod answers;
 mod bad_data;
 mod bad_disk;
+mod bad_media;
 mod bad_pictures;
 mod bad_usage;
 mod derived;
@@ -25,3 +26,4 @@ mod shared;
 mod sources;
 mod tables;
 mod tasks;
+mod volumes;

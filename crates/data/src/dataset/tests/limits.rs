@@ -22,7 +22,7 @@ const MAX_SECS: f64 = 5.0;
 
 type Case = (&'static str, Modality, fn(&Path) -> Option<PathBuf>);
 
-const CASES: [Case; 22] = [
+const CASES: [Case; 23] = [
     ("gif 8 x 4096 x 4096", Modality::Video, |at| {
         save(at, "a.gif", gifs(8))
     }),
@@ -50,6 +50,14 @@ const CASES: [Case; 22] = [
         save(
             at,
             "c.png",
+            encoded(&DynamicImage::ImageRgba16(picture), ImageFormat::Png),
+        )
+    }),
+    ("png 40 Mpx RGBA of 16 bits", Modality::Image, |at| {
+        let picture = image::ImageBuffer::from_pixel(8192, 5120, image::Rgba([9_u16, 8, 7, 6]));
+        save(
+            at,
+            "d.png",
             encoded(&DynamicImage::ImageRgba16(picture), ImageFormat::Png),
         )
     }),
@@ -111,7 +119,7 @@ const CASES: [Case; 22] = [
         made(
             at,
             "a.m4a",
-            "-f s16le -ar 48000 -ac 2 -i NOISE -t 600 -c:a aac",
+            "-f s16le -ar 48000 -ac 2 -i NOISE -t 599 -c:a aac",
         )
     }),
     ("npy 16 Mi doubles", Modality::Series, |at| {
