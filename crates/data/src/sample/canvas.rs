@@ -1,6 +1,9 @@
 //! A small picture to draw on: anti-aliased shapes, gradients, noise, PNG bytes.
 
-use image::{ExtendedColorType, ImageEncoder, ImageError, codecs::png::PngEncoder};
+use image::{
+    ExtendedColorType, ImageEncoder, ImageError,
+    codecs::{jpeg::JpegEncoder, png::PngEncoder},
+};
 use schema::Rng;
 
 /// Red, green, blue in [0, 1].
@@ -107,18 +110,65 @@ impl Canvas {
         }
     }
 
-    /// The picture as 8-bit RGB PNG.
-    pub(super) fn png(&self) -> Result<Vec<u8>, ImageError> {
-        let rgb: Vec<u8> = self
+    /// Grain of a deviation, drawn anew for every value.
+    pub(super) fn grain(&mut self, deviation: f32, rng: &mut Rng) {
+        for value in self.pixels.iter_mut().flatten() {
+            *value = (*value + deviation * rng.normal() as f32).clamp(0.0, 1.0);
+        }
+    }
+
+    /// Mean absolute difference from a canvas of the same side.
+    #[cfg(test)]
+    pub(super) fn difference(&self, other: &Self) -> f32 {
+        let pairs = self
             .pixels
             .iter()
             .flatten()
-            .map(|value| (value * 255.0).round() as u8)
-            .collect();
+            .zip(other.pixels.iter().flatten());
+        let sum: f32 = pairs.map(|(a, b)| (a - b).abs()).sum();
+        sum / (3 * self.pixels.len()) as f32
+    }
+
+    /// Centre of the brightest 25 pixels.
+    #[cfg(test)]
+    pub(super) fn brightest_place(&self) -> Point {
+        let mut order: Vec<usize> = (0..self.pixels.len()).collect();
+        order.sort_by(|a, b| self.pixels[*b][0].total_cmp(&self.pixels[*a][0]));
+        let mut center = [0.0; 2];
+        for index in &order[..25] {
+            center[0] += (index % self.side) as f32 / 25.0;
+            center[1] += (index / self.side) as f32 / 25.0;
+        }
+        center
+    }
+
+    /// The picture as 8-bit RGB PNG.
+    pub(super) fn png(&self) -> Result<Vec<u8>, ImageError> {
         let mut bytes = Vec::new();
         let side = self.side as u32;
-        PngEncoder::new(&mut bytes).write_image(&rgb, side, side, ExtendedColorType::Rgb8)?;
+        let encoder = PngEncoder::new(&mut bytes);
+        encoder.write_image(&self.rgb(), side, side, ExtendedColorType::Rgb8)?;
         Ok(bytes)
+    }
+
+    /// The picture as JPEG.
+    pub(super) fn jpeg(&self) -> Result<Vec<u8>, ImageError> {
+        /// Fine grain survives; a frame of 40 pixels takes about a kilobyte.
+        const QUALITY: u8 = 85;
+        let mut bytes = Vec::new();
+        let side = self.side as u32;
+        let encoder = JpegEncoder::new_with_quality(&mut bytes, QUALITY);
+        encoder.write_image(&self.rgb(), side, side, ExtendedColorType::Rgb8)?;
+        Ok(bytes)
+    }
+
+    /// `[side * side * 3]` bytes.
+    fn rgb(&self) -> Vec<u8> {
+        self.pixels
+            .iter()
+            .flatten()
+            .map(|value| (value * 255.0).round() as u8)
+            .collect()
     }
 }
 

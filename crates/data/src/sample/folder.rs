@@ -7,7 +7,7 @@ use std::{
 
 use schema::write_atomic;
 
-use super::{SampleError, canvas::Canvas, truth::Truth};
+use super::{SampleError, canvas::Canvas, movie, truth::Truth};
 
 /// File whose presence says that the set is complete.
 const TRUTH: &str = "truth.json";
@@ -20,11 +20,15 @@ pub(super) struct Folder {
 impl Folder {
     /// Makes the folder and its `media` folder; an older `truth.json` goes away first, for the set is incomplete now.
     pub(super) fn open(dir: &Path, media: &str) -> Result<Self, SampleError> {
-        let inner = dir.join(media);
-        fs::create_dir_all(&inner).map_err(|source| SampleError::Folder {
-            path: inner.clone(),
-            source,
-        })?;
+        Self::open_with(dir, &[media])
+    }
+
+    /// As [`Folder::open`], with several folders of media.
+    pub(super) fn open_with(dir: &Path, media: &[&str]) -> Result<Self, SampleError> {
+        for name in media {
+            let path = dir.join(name);
+            fs::create_dir_all(&path).map_err(|source| SampleError::Folder { path, source })?;
+        }
         let truth = dir.join(TRUTH);
         match fs::remove_file(&truth) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => Err(SampleError::File {
@@ -39,14 +43,30 @@ impl Folder {
 
     /// Writes a picture as PNG at a path relative to the folder.
     pub(super) fn picture(&self, relative: &str, canvas: &Canvas) -> Result<(), SampleError> {
-        let path = self.dir.join(relative);
         match canvas.png() {
-            // Not flushed one by one: a set of thousands would take minutes, and it is `truth.json` that says all is there.
-            Ok(bytes) => {
-                fs::write(&path, &bytes).map_err(|source| SampleError::File { path, source })
-            }
-            Err(source) => Err(SampleError::Picture { path, source }),
+            Ok(bytes) => self.file(relative, &bytes),
+            Err(source) => Err(self.undrawn(relative, source)),
         }
+    }
+
+    /// Writes a clip as Motion JPEG AVI at a path relative to the folder.
+    pub(super) fn clip(&self, relative: &str, frames: &[Canvas]) -> Result<(), SampleError> {
+        match movie::avi(frames) {
+            Ok(bytes) => self.file(relative, &bytes),
+            Err(source) => Err(self.undrawn(relative, source)),
+        }
+    }
+
+    /// Writes the bytes of a media file at a path relative to the folder.
+    pub(super) fn file(&self, relative: &str, bytes: &[u8]) -> Result<(), SampleError> {
+        let path = self.dir.join(relative);
+        // Not flushed one by one: a set of thousands would take minutes, and it is `truth.json` that says all is there.
+        fs::write(&path, bytes).map_err(|source| SampleError::File { path, source })
+    }
+
+    fn undrawn(&self, relative: &str, source: image::ImageError) -> SampleError {
+        let path = self.dir.join(relative);
+        SampleError::Picture { path, source }
     }
 
     /// Writes a table with a header.

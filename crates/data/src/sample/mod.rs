@@ -1,17 +1,24 @@
 //! Generated data sets whose best possible result is known.
 //!
-//! A set is drawn, written and (later) sounded by code from a seed, so nothing is downloaded and the truth of every
+//! A set is drawn, written and sounded by code from a seed, so nothing is downloaded and the truth of every
 //! subset of its inputs can be computed from how the records were drawn. A set writes `train.csv`, `test.csv`, its
 //! media and, last of all, `truth.json`: where that file lies, the set is complete.
 //!
 //! A new set is one file that implements [`Set`] and one line in `registry.rs`.
 
 mod canvas;
+mod clips;
+mod dealt;
 mod error;
 mod folder;
+mod movie;
+mod parts;
+mod patients;
 mod posts;
 mod registry;
 mod seed;
+mod sentiment;
+mod sound;
 mod truth;
 
 use std::{
@@ -113,7 +120,7 @@ mod tests {
         let error = by_name("post").err().unwrap();
         assert_eq!(
             error.what,
-            "no sample \"post\"; closest \"posts\" (known: posts, seed)"
+            "no sample \"post\"; closest \"posts\" (known: posts, clips, sentiment, patients, seed)"
         );
     }
 

@@ -97,6 +97,7 @@ impl Set for Posts {
             target: "label",
             metric: "accuracy",
             best: draws().best_accuracy(&seen(&test_draws)),
+            also: Vec::new(),
         };
         Ok(Written {
             train,

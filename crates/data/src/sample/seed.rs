@@ -83,6 +83,7 @@ impl Set for SeedDocument {
             target: "label",
             metric: "accuracy",
             best: draws().best_accuracy(&seen),
+            also: Vec::new(),
         };
         Ok(Written {
             train,
