@@ -13,7 +13,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import spearmanr
+from scipy.stats import pearsonr, spearmanr
 from sklearn import metrics as sk
 
 warnings.filterwarnings("ignore")
@@ -88,7 +88,24 @@ def multilabel(truth, p):
     }
 
 
+def sentiment(truth, values):
+    """As in MMSA (Yu et al. 2021) `metricsTop.py`; None unless the true values are on the scale."""
+    names = ["acc_2", "f1_2", "acc_2_non0", "f1_2_non0", "acc_7"]
+    if (abs(truth) > 3).any() or not ((truth < -1).any() and (truth > 1).any()):
+        return dict.fromkeys(names)
+    said = np.round(np.clip(values, -3, 3)) == np.round(np.clip(truth, -3, 3))
+    some = truth != 0
+    return {
+        "acc_2": sk.accuracy_score(truth >= 0, values >= 0),
+        "f1_2": sk.f1_score(truth >= 0, values >= 0, average="weighted"),
+        "acc_2_non0": sk.accuracy_score(truth[some] > 0, values[some] > 0),
+        "f1_2_non0": sk.f1_score(truth[some] > 0, values[some] > 0, average="weighted"),
+        "acc_7": np.mean(said),
+    }
+
+
 def regression(truth, values):
+    line = pearsonr(truth, values).statistic if len(truth) > 1 else np.nan
     rank = spearmanr(truth, values).statistic
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.where(truth == 0, np.inf, np.abs((truth - values) / truth))
@@ -101,6 +118,8 @@ def regression(truth, values):
         "median_absolute_error": sk.median_absolute_error(truth, values),
         "median_absolute_percentage_error": median if np.isfinite(median) else None,
         "spearman": None if np.isnan(rank) else rank,
+        "pearson": None if np.isnan(line) else line,
+        **sentiment(truth, values),
     }
 
 
@@ -183,6 +202,13 @@ def cases():
     yield case("regression, one record", "regression", [2.0], [3.0])
     # Whole, so that they are read exactly whatever the JSON reader.
     yield case("regression, large numbers", "regression", 1e9 + np.round(truth), 1e9 + np.round(values))
+    # Five raters: steps of 0.2. Estimates in steps of a half have the halves that rounding is about.
+    raters = np.clip(np.round(rng.normal(0, 1.6, n) * 5) / 5, -3, 3)
+    near = raters + rng.normal(0, 0.8, n)
+    yield case("regression, sentiment", "regression", raters, near)
+    yield case("regression, sentiment, records repeated", "regression", raters, near, 1 + repeats)
+    yield case("regression, sentiment, halves", "regression", np.round(raters * 2) / 2, np.round(near * 2) / 2)
+    yield case("regression, sentiment, always positive", "regression", raters, abs(near) + 0.1)
 
 
 here = Path(__file__).parent

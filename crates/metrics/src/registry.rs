@@ -16,8 +16,10 @@ use crate::metric::{
     matthews::Matthews,
     mean_error::{MeanError, Measure},
     median_error::MedianError,
+    pearson::Pearson,
     r2::R2,
     roc_auc::RocAuc,
+    sentiment::{SevenClasses, Sign, SignAccuracy, SignF1},
     spearman::Spearman,
     subset_accuracy::SubsetAccuracy,
     top_3_accuracy::Top3Accuracy,
@@ -46,7 +48,13 @@ static METRICS: &[&dyn Metric] = &[
     &MeanError(Measure::Relative),
     &MedianError { is_relative: false },
     &MedianError { is_relative: true },
+    &Pearson,
     &Spearman,
+    &SignAccuracy(Sign::NonNegative),
+    &SignF1(Sign::NonNegative),
+    &SignAccuracy(Sign::NonZero),
+    &SignF1(Sign::NonZero),
+    &SevenClasses,
 ];
 
 /// Every metric, in the order in which reports show them.
