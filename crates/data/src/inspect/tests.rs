@@ -154,6 +154,33 @@ fn a_number_that_follows_a_number_target_is_a_leak_and_a_strong_one_is_not() {
 }
 
 #[test]
+fn a_score_and_what_it_is_called_give_each_other_away() {
+    let table = table(100, |row| {
+        let score = (row * 37 % 61) as f64 / 10.0 - 3.0;
+        Record::new()
+            .with("score", score)
+            .with(
+                "word",
+                ["bad", "fair", "good"][((score + 3.0) / 2.01) as usize],
+            )
+            // Apart by class, but with wide gaps between: a strong column and no other view of the same.
+            .with(
+                "area",
+                [10.0, 50.0, 90.0][((score + 3.0) / 2.01) as usize] + 0.01 * row as f64,
+            )
+    });
+    let seen = look(&table, "word");
+    assert_eq!(codes(&seen), [("score", "leak")]);
+    assert_eq!(
+        seen.warnings[0].text,
+        "the classes are 3 steps on the scale of the number, for 100 of 100 records; left out"
+    );
+    let seen = look(&table, "score");
+    assert_eq!(seen.task, Some(Task::Regression));
+    assert_eq!(codes(&seen), [("word", "leak")]);
+}
+
+#[test]
 fn one_common_class_makes_no_column_a_leak() {
     let table = table(100, |row| {
         Record::new()

@@ -14,15 +14,15 @@ const NUM_FRAMES: usize = 8;
 /// A face of a sign: 0 frowns, 1 stays at rest, 2 smiles.
 pub(super) fn film(sign: u8, rng: &mut Rng) -> Vec<Canvas> {
     let mood = f32::from(sign) - 1.0;
-    let skins = [[0.93, 0.78, 0.66], [0.78, 0.58, 0.44], [0.55, 0.38, 0.28]];
+    let skins = [[0.93, 0.78, 0.66], [0.84, 0.66, 0.52], [0.7, 0.52, 0.4]];
     let skin = near(skins[rng.below(skins.len())], 0.05, rng);
-    let wall = near([0.45, 0.5, 0.55], 0.2, rng);
+    let wall = near([0.45, 0.5, 0.55], 0.12, rng);
     let dark = mix(skin, [0.05, 0.03, 0.05], 0.85);
-    let lips = mix(skin, [0.7, 0.1, 0.15], 0.75);
-    let home = [between(rng, 18.5, 21.5), between(rng, 18.5, 21.5)];
+    let lips = mix(skin, [0.4, 0.02, 0.08], 0.85);
+    let home = [between(rng, 19.0, 21.0), between(rng, 19.0, 21.0)];
     let size = between(rng, 0.92, 1.08);
-    let strength = between(rng, 0.8, 1.2) * mood + between(rng, -0.12, 0.12);
-    let (sway, phase) = (between(rng, 0.0, 1.2), between(rng, 0.0, 1.0));
+    let strength = between(rng, 0.9, 1.3) * mood + between(rng, -0.1, 0.1);
+    let (sway, phase) = (between(rng, 0.0, 0.6), between(rng, 0.0, 1.0));
     (0..NUM_FRAMES)
         .map(|frame| {
             let passed = frame as f32 / (NUM_FRAMES - 1) as f32;
@@ -42,7 +42,7 @@ pub(super) fn film(sign: u8, rng: &mut Rng) -> Vec<Canvas> {
             let mouth = |x: f32| at(x, 7.5 - 4.0 * shown * ((x / 7.0).powi(2) - 0.4));
             for stroke in 0..6 {
                 let x = -7.0 + stroke as f32 * 14.0 / 6.0;
-                canvas.line(mouth(x), mouth(x + 14.0 / 6.0), 1.9, lips);
+                canvas.line(mouth(x), mouth(x + 14.0 / 6.0), 2.4, lips);
             }
             canvas.grain(0.025, rng);
             canvas
