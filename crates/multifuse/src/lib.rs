@@ -33,7 +33,9 @@ pub use data::{Inspection, Table, inspect};
 pub use listing::{Section, listing};
 pub use memory::peak as peak_memory;
 pub use plan::{ExpertPlan, PartLine, Plan};
-pub use predict::{AnswerFormat, Judgement, PatternValue, PredictError, Predictor, write_answers};
+pub use predict::{
+    AnswerFormat, DropLoss, Judgement, PatternValue, PredictError, Predictor, write_answers,
+};
 pub use run::Run;
 pub use schema::{
     Answer, ByteSize, Cell, Code, Config, Modality, Prediction, Problem, Record, Task,

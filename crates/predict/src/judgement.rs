@@ -75,21 +75,7 @@ impl Predictor {
         drop: &[String],
         seed: u64,
     ) -> Result<Judgement, PredictError> {
-        let inputs: Vec<String> = self
-            .columns()
-            .iter()
-            .map(|column| column.name.clone())
-            .collect();
-        let is_read = |name: &String| {
-            let derived = |input: &String| table.derived_from(input) == Some(name);
-            inputs.contains(name) || inputs.iter().any(derived)
-        };
-        if let Some(name) = drop.iter().find(|name| !is_read(name)) {
-            return Err(PredictError::NotAnInput {
-                name: name.clone(),
-                inputs,
-            });
-        }
+        self.check_dropped(table, drop)?;
         self.check_columns(table)?;
         let present: Vec<&String> = drop
             .iter()
@@ -130,6 +116,26 @@ impl Predictor {
             classes: self.target().classes.clone(),
             dropped: drop.to_vec(),
         })
+    }
+
+    /// Insists that dropped names are inputs, or columns that inputs are derived from.
+    pub(crate) fn check_dropped(&self, table: &Table, drop: &[String]) -> Result<(), PredictError> {
+        let inputs: Vec<String> = self
+            .columns()
+            .iter()
+            .map(|column| column.name.clone())
+            .collect();
+        let is_read = |name: &String| {
+            let derived = |input: &String| table.derived_from(input) == Some(name);
+            inputs.contains(name) || inputs.iter().any(derived)
+        };
+        match drop.iter().find(|name| !is_read(name)) {
+            Some(name) => Err(PredictError::NotAnInput {
+                name: name.clone(),
+                inputs,
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Whether all inputs together are better than the best of them alone, on the records of a table: name and value

@@ -4,11 +4,13 @@
 //! out. It runs the same code as training, from the artifact alone, and must not know how the model was trained.
 
 mod answers;
+mod drop_loss;
 mod error;
 mod judgement;
 mod predictor;
 
 pub use answers::{AnswerFormat, write_answers};
+pub use drop_loss::DropLoss;
 pub use error::PredictError;
 pub use judgement::{Judgement, PatternValue, by_presence};
 pub use predictor::Predictor;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use data::Table;
-use multifuse::{Judgement, Predictor};
+use multifuse::{DropLoss, Judgement, Predictor};
 use schema::{Code, Problem};
 
 use super::{
@@ -14,15 +14,18 @@ use super::{
 
 pub(crate) fn run(options: &Evaluate, common: &Common, output: Output) -> Result<Done, Problem> {
     let model = Predictor::open(&options.run)?.threads(common.threads.unwrap_or(0));
-    let judgement = model.evaluate(
-        &Table::open(&options.data)?,
-        &options.drop,
-        common.seed.unwrap_or(0),
-    )?;
-    let value = serde_json::to_value(&judgement).map_err(|error| {
-        Problem::new(Code::Internal, "the judgement is no JSON").got(error.to_string())
-    })?;
-    output.result(&text(&judgement, options), &value)?;
+    let (table, seed) = (Table::open(&options.data)?, common.seed.unwrap_or(0));
+    let judgement = model.evaluate(&table, &options.drop, seed)?;
+    // Of one or two records that can be read whole the metric may be undefined; the judgement stands without it.
+    let loss = match options.drop.is_empty() {
+        true => None,
+        false => model.drop_loss(&table, &options.drop, seed).ok(),
+    };
+    let mut value = json(&judgement)?;
+    if let Some(loss) = &loss {
+        value["drop_loss"] = json(loss)?;
+    }
+    output.result(&text(&judgement, loss.as_ref(), options), &value)?;
     let missed = options
         .require
         .is_some_and(|limit| !judgement.reaches(limit));
@@ -40,7 +43,13 @@ pub(crate) fn run(options: &Evaluate, common: &Common, output: Output) -> Result
     })
 }
 
-fn text(judgement: &Judgement, options: &Evaluate) -> String {
+fn json(value: &impl serde::Serialize) -> Result<serde_json::Value, Problem> {
+    serde_json::to_value(value).map_err(|error| {
+        Problem::new(Code::Internal, "the judgement is no JSON").got(error.to_string())
+    })
+}
+
+fn text(judgement: &Judgement, loss: Option<&DropLoss>, options: &Evaluate) -> String {
     let mut text = format!("{} records judged", judgement.num_records);
     if judgement.num_skipped > 0 {
         let _ = write!(text, ", {} skipped:", judgement.num_skipped);
@@ -50,6 +59,18 @@ fn text(judgement: &Judgement, options: &Evaluate) -> String {
     }
     if !options.drop.is_empty() {
         let _ = write!(text, "\nwithout {}", options.drop.join(", "));
+    }
+    if let Some(loss) = loss {
+        let _ = write!(
+            text,
+            ": {} {} instead of {}, change {}  [{}, {}]",
+            loss.metric,
+            number(loss.without),
+            number(loss.with),
+            number(loss.change.difference),
+            number(loss.change.low),
+            number(loss.change.high)
+        );
     }
     for (name, interval) in &judgement.metrics {
         let mark = if *name == judgement.metric { "*" } else { " " };
@@ -63,12 +84,25 @@ fn text(judgement: &Judgement, options: &Evaluate) -> String {
     }
     if judgement.by_presence.len() > 1 {
         text.push_str("\nby what the records have:");
-        for pattern in &judgement.by_presence {
+        /// Patterns that are listed; a table with many gaps has hundreds, of a record each.
+        const MOST_LISTED: usize = 16;
+        let (listed, rest) = judgement
+            .by_presence
+            .split_at(judgement.by_presence.len().min(MOST_LISTED));
+        for pattern in listed {
             let value = pattern.value.map_or_else(|| "-".to_owned(), number);
             let _ = write!(
                 text,
                 "\n  {:>6} records  {} {value}  {}",
                 pattern.num_records, judgement.metric, pattern.name
+            );
+        }
+        if !rest.is_empty() {
+            let num_records: usize = rest.iter().map(|pattern| pattern.num_records).sum();
+            let _ = write!(
+                text,
+                "\n  {num_records:>6} records  of {} other patterns; --json lists them",
+                rest.len()
             );
         }
     }

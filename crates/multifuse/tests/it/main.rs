@@ -26,4 +26,5 @@ mod shared;
 mod sources;
 mod tables;
 mod tasks;
+mod use_cases;
 mod volumes;

@@ -23,6 +23,9 @@ fn a_number_is_estimated_with_an_interval() {
         );
     }
     assert!(judged["per_class"].as_array().unwrap().is_empty());
+    let of_sentiment = |name: &str| name.starts_with("acc_") || name.starts_with("f1_");
+    let metrics = judged["metrics"].as_object().unwrap();
+    assert!(!metrics.keys().any(|name| of_sentiment(name)), "{judged}");
     // The price is three times the size and a little: half of its spread explained is little to ask.
     assert!(judged["metrics"]["r2"]["value"].as_f64().unwrap() > 0.5);
 
