@@ -1,5 +1,9 @@
 //! The accuracy and start-up bars, with the release binary on real data, written into `benches/RESULTS.md`.
 
+mod noise;
+mod signals;
+mod tables;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -131,9 +135,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     fs::create_dir_all(&work).map_err(|error| format!("{}: {error}", work.display()))?;
     let wanted = |name: &str| options.only.as_deref().is_none_or(|only| only == name);
     let mut rows = Vec::new();
-    for bar in BARS.iter().filter(|bar| wanted(bar.name)) {
+    for bar in BARS
+        .iter()
+        .chain(&signals::BARS)
+        .filter(|bar| wanted(bar.name))
+    {
         rows.push(measure(bar, &binary, &work, &options)?);
     }
+    rows.extend(signals::run(&wanted, &binary, &work, &options)?);
     if wanted("demo") {
         rows.push(measure_demo(&binary, &work)?);
     }
@@ -147,6 +156,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         let names: Vec<&str> = BARS
             .iter()
             .map(|bar| bar.name)
+            .chain(signals::names())
             .chain(["demo", "seed", "help"])
             .collect();
         return Err(format!("no bar of that name (known: {})", names.join(", ")));
