@@ -35,7 +35,7 @@ pub use clip::{
 pub use dataset::{BadRecord, Dataset, DatasetOptions, Progress};
 pub use error::DataError;
 pub use form::Form;
-pub use inspect::{Balance, ColumnInfo, Inspection, Warning, inspect};
+pub use inspect::{Balance, ColumnInfo, Inspection, Warning, constant_in_groups, inspect};
 pub use loader::{Epoch, Loader, LoaderConfig, LoaderTarget};
 pub use media::{Item, MediaShape, media_shape};
 pub use medical::{

@@ -21,6 +21,8 @@ pub struct Situation<'a> {
     pub picture_px: usize,
     /// Usual sizes of the sounds, series and videos, by column.
     pub media: &'a BTreeMap<String, MediaShape>,
+    /// Columns that tell which of a few groups a record belongs to, such as the age of one of twenty patients.
+    pub group_constants: &'a [String],
     /// Whether a time limit is set, within which a second network may be trained.
     pub has_time_limit: bool,
 }
@@ -41,6 +43,7 @@ pub fn recipe(situation: &Situation<'_>) -> Vec<ExpertConfig> {
         experts.push(expert("table", "table", &tabular, Settings::new()));
         experts.push(expert("boost", "boost", &tabular, Settings::new()));
     }
+    experts.extend(boosted_series(situation, &tabular));
     for column in columns_of(situation, |modality| {
         modality.is_media() && modality != Modality::Image
     }) {
@@ -65,9 +68,40 @@ pub fn recipe(situation: &Situation<'_>) -> Vec<ExpertConfig> {
     experts
 }
 
+/// Whether the stack's weights should go by every record: a fifth of a few records says too little, and fitting quick
+/// experts several times on a few records takes seconds.
+pub fn wants_cross_fit(num_records: usize, time_limit_secs: Option<f64>) -> bool {
+    const FEW_RECORDS: usize = 2_500;
+    const LEAST_SECS: f64 = 20.0;
+    num_records <= FEW_RECORDS && time_limit_secs.is_none_or(|limit| limit >= LEAST_SECS)
+}
+
+/// Trees over every series beside the fields of its record.
+fn boosted_series(situation: &Situation<'_>, tabular: &[&Column]) -> Option<ExpertConfig> {
+    let series = columns_of(situation, |modality| modality == Modality::Series);
+    let mut settings = shape_settings(situation, series.first()?);
+    settings.insert("pairs".to_owned(), toml::Value::Boolean(true));
+    let inputs: Vec<&Column> = tabular.iter().chain(&series).copied().collect();
+    let inputs = within_groups(situation, inputs);
+    Some(expert("boost", "boost_series", &inputs, settings))
+}
+
+/// The columns without those that only tell the group of a record: what is strong enough to learn a few groups by heart
+/// does so, and fails on a new one. Measured on heart beats of 27 patients, by patient: 0.848 without age and sex,
+/// 0.817 with them.
+fn within_groups<'a>(situation: &Situation<'_>, columns: Vec<&'a Column>) -> Vec<&'a Column> {
+    let differs = |column: &&&Column| !situation.group_constants.contains(&column.name);
+    let kept: Vec<&Column> = columns.iter().filter(differs).copied().collect();
+    if kept.is_empty() { columns } else { kept }
+}
+
 /// One joint network of every input and nothing else.
 pub fn joint_alone(situation: &Situation<'_>) -> Vec<ExpertConfig> {
-    vec![joint(situation)]
+    let situation = Situation {
+        group_constants: &[],
+        ..situation.clone()
+    };
+    vec![joint(&situation)]
 }
 
 fn columns_of<'a>(situation: &Situation<'a>, wanted: impl Fn(Modality) -> bool) -> Vec<&'a Column> {
@@ -134,7 +168,7 @@ fn sounds_alone(situation: &Situation<'_>) -> Vec<ExpertConfig> {
 }
 
 fn joint(situation: &Situation<'_>) -> ExpertConfig {
-    let columns: Vec<&Column> = situation.columns.iter().collect();
+    let columns = within_groups(situation, situation.columns.iter().collect());
     match columns.as_slice() {
         [only] => network(situation, &format!("{}_network", only.name), &columns),
         _ => network(situation, "joint", &columns),
@@ -244,6 +278,7 @@ mod tests {
             num_records,
             picture_px: 64,
             media: &BTreeMap::new(),
+            group_constants: &[],
             has_time_limit: false,
         };
         recipe(&situation)
@@ -286,6 +321,7 @@ mod tests {
                 num_records: 900,
                 picture_px,
                 media: &BTreeMap::new(),
+                group_constants: &[],
                 has_time_limit: false,
             };
             let network = recipe(&situation).pop().unwrap();
@@ -314,6 +350,7 @@ mod tests {
             num_records: 384,
             picture_px: 0,
             media: &media,
+            group_constants: &[],
             has_time_limit: false,
         };
         let experts = recipe(&situation);
@@ -324,6 +361,37 @@ mod tests {
         assert_eq!(encoder["len_ms"].as_integer(), Some(1_900));
         let batch_size = &experts[2].settings["trainer"]["batch_size"];
         assert_eq!(batch_size.as_integer(), Some(32));
+    }
+
+    #[test]
+    fn trees_see_series_beside_the_numbers_that_do_not_just_name_the_patient() {
+        let columns = [
+            column("signal", Modality::Series),
+            column("distance_s", Modality::Number),
+            column("age", Modality::Number),
+        ];
+        let situation = Situation {
+            columns: &columns,
+            task: Task::Class,
+            num_records: 2141,
+            picture_px: 0,
+            media: &BTreeMap::new(),
+            group_constants: &["age".to_owned()],
+            has_time_limit: false,
+        };
+        let inputs = |experts: &[ExpertConfig], name: &str| {
+            let expert = experts.iter().find(|expert| expert.name == name);
+            expert
+                .map(|expert| expert.inputs.join(" "))
+                .unwrap_or_default()
+        };
+        let experts = recipe(&situation);
+        assert_eq!(inputs(&experts, "boost"), "distance_s age");
+        assert_eq!(inputs(&experts, "boost_series"), "distance_s signal");
+        assert_eq!(inputs(&experts, "joint"), "signal distance_s");
+        // Who asks for one network of every input gets it.
+        let alone = joint_alone(&situation);
+        assert_eq!(inputs(&alone, "joint"), "signal distance_s age");
     }
 
     #[test]

@@ -1,20 +1,23 @@
-//! `boost`: gradient boosted trees over numbers, categories and dates.
+//! `boost`: gradient boosted trees over numbers, categories, dates and series.
 //!
 //! Choose it beside `table`: trees find steps and interactions that a linear model or a small network smooths over.
+//! With series it is the quick way to put a signal beside the numbers of its record.
 //! Own histogram booster, held to scikit-learn's; see `booster`.
 
 mod bins;
 mod booster;
 mod features;
+mod signals;
 mod tree;
 
 pub use booster::Objective;
 
 use std::sync::Arc;
 
-use data::Dataset;
+use data::{Dataset, Form};
 use schema::{
-    Column, ExpertConfig, FittedTarget, Modality, Pack, PackTensor, Problem, Settings, Task,
+    Column, ExpertConfig, FittedTarget, Modality, Pack, PackTensor, Problem, SeriesScale, Settings,
+    Task,
 };
 
 use crate::{
@@ -29,6 +32,7 @@ use crate::{
 };
 use booster::{BoostFit, Booster, Sample};
 use features::BoostFeatures;
+use signals::SignalForm;
 use tree::{Growth, Node, Tree};
 
 /// The `boost` kind.
@@ -58,6 +62,14 @@ pub struct BoostConfig {
     pub bags: usize,
     /// Loss for values: `squared` or `absolute`.
     pub value_loss: ValueLoss,
+    /// Series: moments that they are brought to, 8 to 65536.
+    pub len: usize,
+    /// Series: steps of equal length whose means are columns, by channel, 1 to 4096.
+    pub num_steps: usize,
+    /// Series: how those means are scaled; the summary features beside them keep the scale of the series.
+    pub scale: SeriesScale,
+    /// Whether the quotient and the difference of every two of at most 8 numbers are columns.
+    pub pairs: bool,
     /// Most records that it is fitted on, drawn by the seed; 0 for no bound.
     pub max_rows: usize,
 }
@@ -85,6 +97,10 @@ impl Default for BoostConfig {
             feature_share: 0.7,
             bags: 0,
             value_loss: ValueLoss::Squared,
+            len: 256,
+            num_steps: 128,
+            scale: SeriesScale::Own,
+            pairs: false,
             max_rows: 1 << 16,
         }
     }
@@ -139,6 +155,15 @@ impl BoostConfig {
         }
     }
 
+    fn signal_form(&self) -> SignalForm {
+        SignalForm {
+            len: self.len,
+            num_steps: self.num_steps.min(self.len),
+            scale: self.scale,
+            pairs: self.pairs,
+        }
+    }
+
     fn num_bags(&self, target: &FittedTarget) -> usize {
         match self.bags {
             0 if target.task == Task::Regression || target.width() == 2 => 3,
@@ -154,7 +179,7 @@ impl Kind for BoostKind {
     }
 
     fn about(&self) -> &'static str {
-        "gradient boosted trees over numbers, categories and dates"
+        "gradient boosted trees over numbers, categories, dates and series"
     }
 
     fn default_settings(&self) -> Settings {
@@ -162,9 +187,18 @@ impl Kind for BoostKind {
     }
 
     fn check(&self, config: &ExpertConfig, columns: &[Column], _task: Task) -> Vec<Problem> {
-        let mut problems = check_inputs(config, columns, (1, usize::MAX), Modality::is_tabular);
+        let mut problems = check_inputs(config, columns, (1, usize::MAX), reads);
         problems.extend(read_settings(config).err().map(Problem::from));
         problems
+    }
+
+    fn forms(&self, config: &ExpertConfig, columns: &[Column]) -> Result<Vec<Form>, ExpertError> {
+        let own = read_settings(config)?;
+        let is_series = |column: &&Column| {
+            column.modality == Modality::Series && config.inputs.contains(&column.name)
+        };
+        let series = columns.iter().filter(is_series);
+        Ok(series.map(|_| Form::Series { len: own.len }).collect())
     }
 
     fn fit(
@@ -188,7 +222,8 @@ impl Kind for BoostKind {
         let weights = context.record_weights(&train);
         let num_outputs = context.target.width();
         let place = (context.dataset.as_ref(), cols.as_slice(), train.as_slice());
-        let (features, values) = BoostFeatures::fit(place, &aim, num_outputs, context.seed);
+        let form = own.signal_form();
+        let (features, values) = BoostFeatures::fit(place, (&aim, num_outputs), form, context.seed);
         let watched = features.rows(context.dataset, &cols, &watch);
         let width = features.width();
         let fit = own.fit(context.target, train.len());
@@ -254,6 +289,10 @@ impl Kind for BoostKind {
     }
 }
 
+fn reads(modality: Modality) -> bool {
+    modality.is_tabular() || modality == Modality::Series
+}
+
 fn read_settings(config: &ExpertConfig) -> Result<BoostConfig, ExpertError> {
     let own: BoostConfig = settings(config)?;
     let share = |value: f64| value > 0.0 && value <= 1.0;
@@ -275,6 +314,10 @@ fn read_settings(config: &ExpertConfig) -> Result<BoostConfig, ExpertError> {
         format!("learning_rate: expected 0 to 1, got {}", own.learning_rate)
     } else if !(own.l2.is_finite() && own.l2 >= 0.0) {
         format!("l2: expected 0 or more, got {}", own.l2)
+    } else if !(8..=65_536).contains(&own.len) {
+        format!("len: expected 8 to 65536, got {}", own.len)
+    } else if !(1..=4096).contains(&own.num_steps) {
+        format!("num_steps: expected 1 to 4096, got {}", own.num_steps)
     } else if own.bags > 100 {
         format!("bags: expected 0 to 100, got {}", own.bags)
     } else {

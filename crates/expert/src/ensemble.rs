@@ -1,5 +1,7 @@
 //! Several experts and the stack over them: fitted together, saved together, answering as one.
 
+mod cross;
+
 use std::{path::Path, sync::Arc, time::Instant};
 
 use data::{Dataset, Form};
@@ -10,7 +12,7 @@ use train::{Event, FitResult, StoppedBy};
 
 use crate::{
     Combined, Context, Expert, ExpertError, FittedStack, Kind, Voice, registry,
-    stack::{self, StackFit},
+    stack::{self, Heard, StackFit},
 };
 
 /// What an ensemble is fitted from.
@@ -22,6 +24,8 @@ pub struct EnsemblePlan {
     pub fit_rows: Vec<usize>,
     /// Rows that the stack is fitted on.
     pub held_out: Vec<usize>,
+    /// Parts of `fit_rows` that the stack is fitted on, too, by quick experts fitted again on everything else.
+    pub folds: Vec<Vec<usize>>,
     /// Whether networks may be planned anew to fit the time that is left.
     pub fit_to_time: bool,
 }
@@ -94,6 +98,8 @@ struct Progress {
     trainings: Vec<(String, FitResult)>,
     left_out: Vec<(String, String)>,
     notes: Vec<String>,
+    /// By member: what it says of the folds, each fitted on everything else; `None` for slow ones.
+    crossed: Vec<Option<Voice>>,
 }
 
 /// Fits every expert, then the stack, then cheap experts again on all rows.
@@ -102,6 +108,7 @@ struct Progress {
 /// [`ExpertError`] of the first expert that fails, or if none is left.
 pub fn fit(plan: &EnsemblePlan, context: &Context<'_>) -> Result<EnsembleFit, ExpertError> {
     let mut progress = Progress::default();
+    let mut nothing_to_learn = None;
     for config in &plan.experts {
         match context.control.wants_stop() {
             Some(StoppedBy::Interrupt) => return Err(ExpertError::Interrupted),
@@ -111,16 +118,22 @@ pub fn fit(plan: &EnsemblePlan, context: &Context<'_>) -> Result<EnsembleFit, Ex
                     .left_out
                     .push((name, "no time was left".to_owned()));
             }
-            _ => progress.add(config, plan, context)?,
+            _ => match progress.add(config, plan, context) {
+                // A column that is missing nearly everywhere must not cost what the others tell.
+                Err(error @ ExpertError::NothingToLearn { .. }) => {
+                    let why = "too few records have its inputs".to_owned();
+                    progress.left_out.push((config.name.clone(), why));
+                    nothing_to_learn.get_or_insert(error);
+                }
+                added => added?,
+            },
         }
     }
     if progress.members.is_empty() {
-        return Err(ExpertError::NoExpert);
+        return Err(nothing_to_learn.unwrap_or(ExpertError::NoExpert));
     }
-    let truth = context.truth.select(&plan.held_out, context.target.width());
     let hidings = hidings(&progress.members, plan, context)?;
-    let seed = context.seed.named("stack");
-    let stack = stack::fit(context.target, &truth, &hidings[0].voices, seed)?;
+    let stack = progress.stack(&hidings[0].voices, plan, context)?;
     progress.refit(&stack.stack, plan, context)?;
     let ensemble = Ensemble {
         target: context.target.clone(),
@@ -198,8 +211,39 @@ impl Progress {
         } else {
             config.clone()
         });
+        self.crossed.push(cross::voice(
+            kind,
+            (&config, expert.as_ref()),
+            plan,
+            context,
+        )?);
         self.members.push(Member { config, expert });
         Ok(())
+    }
+
+    /// Weights from what the voices say of held-out rows, and of the folds where they were crossed.
+    fn stack(
+        &self,
+        voices: &[Voice],
+        plan: &EnsemblePlan,
+        context: &Context<'_>,
+    ) -> Result<StackFit, ExpertError> {
+        let members = self
+            .members
+            .iter()
+            .map(|member| member.config.name.as_str());
+        let crossed: Vec<(&str, &Voice)> = members
+            .zip(&self.crossed)
+            .filter_map(|(name, voice)| Some((name, voice.as_ref()?)))
+            .collect();
+        let (voices, rows) = cross::behind(voices, &crossed, plan, context.target.width());
+        let truth = context.truth.select(&rows, context.target.width());
+        let heard = Heard {
+            num_held_out: plan.held_out.len(),
+            crossed: crossed.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        };
+        let seed = context.seed.named("stack");
+        stack::fit(context.target, &truth, &voices, &heard, seed)
     }
 
     /// Seconds that a cheap kind will take: as long as its last one did, or what its kind says.

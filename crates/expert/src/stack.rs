@@ -23,6 +23,8 @@ use weights::WeightFit;
 
 /// Folds of the held-out records in which weights are fitted apart, for scores that are honest.
 const NUM_FOLDS: usize = 5;
+/// Up to so many records of classes or labels, a modality must show that it helps.
+const FEW_RECORDS: usize = 1000;
 /// Share of held-out records that the interval of a value covers.
 const COVERAGE: f64 = 0.9;
 
@@ -53,9 +55,20 @@ pub struct StackFit {
     pub scores: Vec<f32>,
 }
 
-/// Fits weights on what voices say of held-out records.
+/// Which of the records and voices of a fit are heard how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// The first so many records are held out from every voice; of the others only some voices speak.
+    pub num_held_out: usize,
+    /// Names of the voices that speak of all records, each time without having seen them.
+    pub crossed: Vec<String>,
+}
+
+/// Fits weights on what voices say of records that they did not see.
 ///
-/// `truth` belongs to the records by position; those whose truth is unknown take no part.
+/// Voices that speak of every record are weighed on all of them first; then their sum is weighed beside the other
+/// voices on the held-out records. `truth` belongs to the records by position; those whose truth is unknown take no
+/// part. Scores are given of the held-out records.
 ///
 /// # Errors
 /// [`ExpertError::VoiceLength`] if a voice does not cover the records.
@@ -63,22 +76,33 @@ pub fn fit(
     target: &FittedTarget,
     truth: &Truth,
     voices: &[Voice],
+    heard: &Heard,
     seed: Seed,
 ) -> Result<StackFit, ExpertError> {
     let num_records = truth.num_records(target.width());
+    let num_held_out = heard.num_held_out.min(num_records);
     let terms = Terms::new(target, voices, num_records)?;
     let aim = aim_of(target, truth);
-    let mut records: Vec<usize> = (0..num_records).filter(|r| truth.is_known(*r)).collect();
+    let known = |first: usize, end: usize| (first..end).filter(|r| truth.is_known(*r)).collect();
+    let mut records: Vec<usize> = known(0, num_held_out);
     seed.named("order").rng().shuffle(&mut records);
     let stacker = Stacker {
         target,
         terms: &terms,
         aim: &aim,
+        num_held_out,
+        more: known(num_held_out, num_records),
+        is_crossed: terms
+            .names
+            .iter()
+            .map(|name| heard.crossed.contains(name))
+            .collect(),
     };
     let everyone = vec![true; terms.num_voices()];
     let kept = stacker.kept(&everyone, &records);
     let patterns = stacker.pattern_weights(&kept, &records);
-    let scores = stacker.crossed(&kept, &records);
+    let mut scores = stacker.crossed(&kept, &records);
+    scores.truncate(num_held_out * target.width());
     let half_width = stacker.half_width(&scores, &records);
     let stack = FittedStack::new(&terms.names, patterns, half_width);
     Ok(StackFit { stack, scores })
@@ -101,9 +125,45 @@ struct Stacker<'a> {
     target: &'a FittedTarget,
     terms: &'a Terms,
     aim: &'a Aim,
+    num_held_out: usize,
+    /// Records behind the held-out ones, of which only crossed voices speak.
+    more: Vec<usize>,
+    /// By voice.
+    is_crossed: Vec<bool>,
 }
 
 impl Stacker<'_> {
+    /// Weights of the voices of `mask`. `like` are the records behind the held-out ones that count.
+    fn weights(&self, mask: &[bool], records: &[usize], like: &[usize]) -> Vec<f64> {
+        let of = |crossed: bool| -> Vec<bool> {
+            let pairs = mask.iter().zip(&self.is_crossed);
+            pairs
+                .map(|(wanted, own)| *wanted && *own == crossed)
+                .collect()
+        };
+        let (quick, slow) = (of(true), of(false));
+        if like.is_empty() || !quick.contains(&true) {
+            return self.fit(records).weights(mask);
+        }
+        let all: Vec<usize> = records.iter().chain(like).copied().collect();
+        let mut weights = self.fit(&all).weights(&quick);
+        if slow.contains(&true) {
+            // What the quick voices say together is one voice beside the others.
+            let terms = self.terms.with_sum(&weights);
+            let beside = WeightFit {
+                terms: &terms,
+                ..self.fit(records)
+            };
+            let mask: Vec<bool> = slow.iter().copied().chain([true]).collect();
+            let mut outer = beside.weights(&mask);
+            let of_quick = outer.pop().unwrap_or(1.0);
+            for (weight, outer) in weights.iter_mut().zip(outer) {
+                *weight = *weight * of_quick + outer;
+            }
+        }
+        weights
+    }
+
     fn fit<'r>(&'r self, records: &'r [usize]) -> WeightFit<'r> {
         WeightFit {
             task: self.target.task,
@@ -113,14 +173,21 @@ impl Stacker<'_> {
         }
     }
 
-    /// The voices that take part. For values, a modality beyond the best one must lower the held-out error by more
-    /// than its noise: with few records a further voice is otherwise more likely to hurt.
+    /// The voices that take part. For values, and where there are few records, a modality beyond the best one must
+    /// lower the held-out error by more than its noise: with few records a further voice is otherwise more likely to
+    /// hurt.
     fn kept(&self, voices: &[bool], records: &[usize]) -> Vec<bool> {
-        if self.target.task != Task::Regression {
+        if self.target.task != Task::Regression && records.len() + self.more.len() > FEW_RECORDS {
             return voices.to_vec();
         }
         let families = self.terms.families(voices);
-        let loss = |mask: &[bool]| self.losses(&self.crossed_over(mask, records), records);
+        let all: Vec<usize> = records.iter().chain(&self.more).copied().collect();
+        // Where every voice speaks of all records, all of them say which modality helps.
+        let (records, more) = match self.is_crossed.iter().all(|crossed| *crossed) {
+            true => (all.as_slice(), &[][..]),
+            false => (records, self.more.as_slice()),
+        };
+        let loss = |mask: &[bool]| self.losses(&self.crossed_over(mask, records, more), records);
         let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len().max(1) as f64;
         let mut alone: Vec<(f64, &Vec<bool>)> = families
             .iter()
@@ -153,7 +220,7 @@ impl Stacker<'_> {
                 wanted
             } else {
                 // None of the kept voices is left: the others may speak if they beat silence.
-                let others = self.crossed_over(&pattern.weighed, records);
+                let others = self.crossed_over(&pattern.weighed, records, &self.more);
                 let silence = vec![0.0; others.len()];
                 let is_silent = self.target.task == Task::Regression
                     && !is_clearly_less(
@@ -166,16 +233,21 @@ impl Stacker<'_> {
                     .map(|weighed| *weighed && !is_silent)
                     .collect()
             };
-            let own: Vec<usize> = match pattern.natural {
-                true => {
-                    let is_own = |record: &usize| self.terms.mask(*record) == pattern.heard;
-                    records.iter().copied().filter(is_own).collect()
-                }
-                false => records.to_vec(),
+            let own = |records: &[usize], is_own: &dyn Fn(&usize) -> bool| -> Vec<usize> {
+                let is_own = |record: &usize| !pattern.natural || is_own(record);
+                records.iter().copied().filter(is_own).collect()
             };
+            let is_own = |record: &usize| self.terms.mask(*record) == pattern.heard;
+            let is_like = |record: &usize| {
+                let mut voices = self.is_crossed.iter().enumerate();
+                voices.all(|(voice, crossed)| {
+                    !crossed || self.terms.present[voice][*record] == pattern.heard[voice]
+                })
+            };
+            let (own, like) = (own(records, &is_own), own(&self.more, &is_like));
             PatternWeights {
                 present: pattern.heard.clone(),
-                weights: self.fit(&own).weights(&mask),
+                weights: self.weights(&mask, &own, &like),
             }
         };
         pattern::patterns(self.terms, records)
@@ -193,11 +265,11 @@ impl Stacker<'_> {
     }
 
     /// Like [`Self::crossed`] with one set of weights over the voices of `mask`.
-    fn crossed_over(&self, mask: &[bool], records: &[usize]) -> Vec<f32> {
+    fn crossed_over(&self, mask: &[bool], records: &[usize], more: &[usize]) -> Vec<f32> {
         self.by_fold(records, |fitted_on, answered| {
             let weights = PatternWeights {
                 present: vec![true; mask.len()],
-                weights: self.fit(fitted_on).weights(mask),
+                weights: self.weights(mask, fitted_on, more),
             };
             self.scores(&[weights], answered)
         })
@@ -215,7 +287,7 @@ impl Stacker<'_> {
                 scores[record * width..][..width].copy_from_slice(answer);
             }
         };
-        let unknown: Vec<usize> = (0..self.terms.num_records)
+        let unknown: Vec<usize> = (0..self.num_held_out)
             .filter(|record| !records.contains(record))
             .collect();
         put(&unknown, answer(records, &unknown));

@@ -49,6 +49,10 @@ const COMMENTS: &[(&str, &str)] = &[
         "balance_classes",
         "weight classes by the inverse of their frequency",
     ),
+    (
+        "cross_fit",
+        "the stack's weights go by every record, not by the held-out ones alone",
+    ),
     ("time_limit_secs", "wall time of the whole command"),
     (
         "[columns]",

@@ -29,6 +29,8 @@ pub(crate) struct Prepared {
     pub(crate) fit_rows: Vec<usize>,
     /// Rows that are kept aside for the stack and the reported metric.
     pub(crate) held_out: Vec<usize>,
+    /// Parts of `fit_rows` whose quick experts are fitted on everything else; none for no cross-fitting.
+    pub(crate) folds: Vec<Vec<usize>>,
     /// Group of each held-out row, for intervals that respect it.
     pub(crate) held_out_groups: Vec<usize>,
     /// Records that are left out, by reason.
@@ -242,6 +244,7 @@ pub(crate) fn prepare(
     let (fit_rows, held_out) = known.split(&config, &dataset, &target)?;
     let group_of = by_row(&rows, &groups, table.num_records());
     let held_out_groups = held_out.iter().map(|row| group_of[*row]).collect();
+    let folds = cross_folds(&config, &fit_rows, &group_of, (&truth, &target));
     if let Validation::File(path) = &config.data.validation {
         let name = path.display().to_string();
         warnings.extend(shared_groups(&fit_rows, &held_out, &group_of, &name));
@@ -257,10 +260,31 @@ pub(crate) fn prepare(
         weights,
         fit_rows,
         held_out,
+        folds,
         held_out_groups,
         skipped,
         warnings,
     })
+}
+
+/// Parts of the rows to fit on, groups whole; none where the records have an order in time, or too few groups.
+fn cross_folds(
+    config: &Config,
+    fit_rows: &[usize],
+    group_of: &[usize],
+    (truth, target): (&Truth, &FittedTarget),
+) -> Vec<Vec<usize>> {
+    /// With the held-out rows a fifth part each.
+    const NUM_FOLDS: usize = 4;
+    if config.run.cross_fit != Some(true) || config.data.time_by.is_some() {
+        return Vec::new();
+    }
+    let groups: Vec<usize> = fit_rows.iter().map(|row| group_of[*row]).collect();
+    let truth = truth.select(fit_rows, target.width());
+    let seed = Seed(config.run.seed).named("cross-fit");
+    let sides = split::folds(fit_rows, &groups, Some(&truth), NUM_FOLDS, seed);
+    let sides = sides.unwrap_or_default();
+    sides.into_iter().map(|(_, held_out)| held_out).collect()
 }
 
 fn open(
@@ -463,6 +487,17 @@ impl Outline {
 }
 
 impl Outline {
+    /// Columns that tell which of a few groups a record belongs to.
+    ///
+    /// # Errors
+    /// If there is no such column to group by.
+    pub(crate) fn group_constants(&self) -> Result<Vec<String>, Problem> {
+        match &self.config.data.group_by {
+            Some(group_by) => Ok(data::constant_in_groups(&self.table, group_by)?),
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// Usual sizes of the sounds, series and videos, by column.
     pub(crate) fn media_shapes(&self) -> BTreeMap<String, MediaShape> {
         let shape =

@@ -227,6 +227,7 @@ impl<'a> Trainer<'a> {
             experts: prepared.config.experts.clone(),
             fit_rows: prepared.fit_rows.clone(),
             held_out: prepared.held_out.clone(),
+            folds: prepared.folds.clone(),
             fit_to_time,
         };
         let context = Context {
@@ -298,28 +299,33 @@ impl<'a> Trainer<'a> {
             metrics::find(metric, outline.task)?;
         }
         let experts = if outline.config.experts.is_empty() {
-            self.recipe(&outline)
+            self.recipe(&outline)?
         } else {
             outline.config.experts.clone()
         };
         outline.config.experts = complete(experts, &outline, self.overrides)?;
         memory::bound(&mut outline.config)?;
+        let run = &mut outline.config.run;
+        let limit = run.time_limit_secs;
+        run.cross_fit
+            .get_or_insert_with(|| auto::wants_cross_fit(outline.num_training, limit));
         Ok(outline)
     }
 
-    fn recipe(&self, outline: &Outline) -> Vec<ExpertConfig> {
+    fn recipe(&self, outline: &Outline) -> Result<Vec<ExpertConfig>, Problem> {
         let situation = auto::Situation {
             columns: &outline.columns,
             task: outline.task,
             num_records: outline.num_training,
             picture_px: outline.picture_px(),
             media: &outline.media_shapes(),
+            group_constants: &outline.group_constants()?,
             has_time_limit: self.config.run.time_limit_secs.is_some(),
         };
-        match self.config.run.recipe.as_deref() {
+        Ok(match self.config.run.recipe.as_deref() {
             Some("joint") => auto::joint_alone(&situation),
             _ => auto::recipe(&situation),
-        }
+        })
     }
 }
 

@@ -113,6 +113,9 @@ pub struct RunConfig {
     pub recipe: Option<String>,
     /// Weight classes by the inverse of their frequency.
     pub balance_classes: bool,
+    /// Whether the stack's weights go by every record, each judged by quick experts that did not see it, and not by
+    /// the held-out ones alone; if not given, where there are few records.
+    pub cross_fit: Option<bool>,
 }
 
 /// One expert: which kind, which columns, and its own settings.

@@ -14,6 +14,9 @@ mod profile;
 mod task;
 #[cfg(test)]
 mod tests;
+mod within;
+
+pub use within::constant_in_groups;
 
 /// Something about a column or the table that a person should know.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

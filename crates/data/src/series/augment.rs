@@ -12,7 +12,7 @@ use super::stats::of_values;
 pub struct SeriesAugment {
     /// Amplitude around the mean, of all channels alike, as a fraction; default 0.2.
     pub amplitude: f64,
-    /// Offset of each channel, in deviations of the channel in this record; default 0.1.
+    /// Offset of each channel, in deviations of the channel in this record; default 0.2.
     pub offset: f64,
     /// Shift in time as a fraction of the length, ends held; default 0.03.
     pub shift: f64,
@@ -24,7 +24,7 @@ impl Default for SeriesAugment {
     fn default() -> Self {
         Self {
             amplitude: 0.2,
-            offset: 0.1,
+            offset: 0.2,
             shift: 0.03,
             noise: 0.03,
         }

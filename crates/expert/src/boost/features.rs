@@ -11,6 +11,7 @@ use data::Dataset;
 use schema::Seed;
 use serde::{Deserialize, Serialize};
 
+use super::signals::{FittedSignals, SignalForm};
 use crate::{
     Aim,
     tabular::{Cells, FittedTabular},
@@ -41,18 +42,21 @@ pub(super) struct BoostFeatures {
     num_outputs: usize,
     /// By field; `None` where levels have columns of their own, or there are none.
     level_means: Vec<Option<LevelMeans>>,
+    /// Behind the fields.
+    signals: FittedSignals,
 }
 
 impl BoostFeatures {
     /// Fits on training rows and gives their features `[N, F]`.
     pub(super) fn fit(
         (dataset, cols, rows): (&Dataset, &[usize], &[usize]),
-        aim: &Aim,
-        num_outputs: usize,
+        (aim, num_outputs): (&Aim, usize),
+        form: SignalForm,
         seed: Seed,
     ) -> (Self, Vec<f32>) {
         let tabular = FittedTabular::fit(dataset, cols, rows);
         let cells = tabular.cells(dataset, cols, rows);
+        let signals = FittedSignals::fit(dataset, cols, rows, form);
         let targets = Targets::new(aim, num_outputs);
         let mut order: Vec<usize> = (0..rows.len()).collect();
         seed.named("level means").rng().shuffle(&mut order);
@@ -71,6 +75,7 @@ impl BoostFeatures {
             level_means: (0..tabular.fields.len())
                 .map(|field| means(field, is_in))
                 .collect(),
+            signals: signals.clone(),
         };
         let whole = fitted(&|_| true);
         let mut features = whole.columns(&cells);
@@ -84,17 +89,38 @@ impl BoostFeatures {
                 }
             }
         }
+        let features = whole.with_signals(features, (dataset, cols, rows));
         (whole, features)
     }
 
     /// Features `[N, F]` of some rows.
     pub(super) fn rows(&self, dataset: &Dataset, cols: &[usize], rows: &[usize]) -> Vec<f32> {
-        self.columns(&self.tabular.cells(dataset, cols, rows))
+        let fields = self.columns(&self.tabular.cells(dataset, cols, rows));
+        self.with_signals(fields, (dataset, cols, rows))
+    }
+
+    /// Puts the features of series and pairs behind those of the fields, row by row.
+    fn with_signals(
+        &self,
+        fields: Vec<f32>,
+        (dataset, cols, rows): (&Dataset, &[usize], &[usize]),
+    ) -> Vec<f32> {
+        if self.signals.width() == 0 {
+            return fields;
+        }
+        let width = self.fields_width();
+        let mut features = Vec::with_capacity(rows.len() * self.width());
+        for (place, row) in rows.iter().enumerate() {
+            features.extend(&fields[place * width..(place + 1) * width]);
+            self.signals.push(dataset, cols, *row, &mut features);
+        }
+        features
     }
 
     /// Whether it can have been fitted on `num_inputs` columns.
     pub(super) fn fits(&self, num_inputs: usize) -> bool {
         self.tabular.fits(num_inputs)
+            && self.signals.fits(num_inputs)
             && self.level_means.len() == self.tabular.fields.len()
             && self
                 .tabular
@@ -111,6 +137,10 @@ impl BoostFeatures {
 
     /// Number of features, `F`.
     pub(super) fn width(&self) -> usize {
+        self.fields_width() + self.signals.width()
+    }
+
+    fn fields_width(&self) -> usize {
         let of = |(field, means): (&crate::tabular::Field, &Option<LevelMeans>)| {
             let levels = match means {
                 Some(_) => self.num_outputs + 1,
@@ -127,7 +157,7 @@ impl BoostFeatures {
     }
 
     fn columns(&self, cells: &Cells) -> Vec<f32> {
-        let mut features = Vec::with_capacity(cells.num_records * self.width());
+        let mut features = Vec::with_capacity(cells.num_records * self.fields_width());
         for record in 0..cells.num_records {
             for (place, field) in self.tabular.fields.iter().enumerate() {
                 if field.number.is_some() {

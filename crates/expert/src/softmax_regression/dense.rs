@@ -278,7 +278,10 @@ impl Piece {
             for k in 0..bias.len() {
                 let (one, two) = (self.views[0][k], self.views[1][k]);
                 self.block.even[place(r, k)] = one + two;
-                self.block.odd[place(r, k)] = one - two;
+                // Without a mirrored view it stays 0: the logits of the next block are read from here.
+                if num_views > 1 {
+                    self.block.odd[place(r, k)] = one - two;
+                }
                 self.bias[k] += f64::from(one + two);
             }
         }

@@ -168,3 +168,33 @@ fn the_strength_of_the_penalty_is_the_one_that_watched_records_like() {
     );
     assert_eq!(l2, 100.0);
 }
+
+/// A model of zeros says ln 10 of every record, however many blocks and pieces they are cut into; and many weak
+/// features of a few hundred records are learned, whose first step is tiny.
+#[test]
+fn the_loss_of_no_weights_is_that_of_chance_in_every_block() {
+    let (num_records, width) = (308, 600);
+    let mut rng = schema::Seed(4).rng();
+    let classes: Vec<u32> = (0..num_records as u32).map(|record| record % 10).collect();
+    let mut features = Dense::zeros(num_records, width, 0);
+    for (row, class) in features.rows_mut().zip(&classes) {
+        for (at, value) in row.iter_mut().enumerate() {
+            let own = if at % 10 == *class as usize { 1.0 } else { 0.0 };
+            *value = ((own + rng.normal()) / (width as f64).sqrt()) as f32;
+        }
+    }
+    let features = Features::Dense(features);
+    let fit = |max_iterations| {
+        let fit = LinearFit {
+            num_outputs: 10,
+            record_weights: None,
+            l2: 1.0,
+            max_iterations,
+        };
+        let zeros = LinearModel::zeros(Link::Softmax, width, 10);
+        zeros.fitted(&features, Goal::Classes(&classes), &fit).1
+    };
+    let (start, end) = (fit(0), fit(60));
+    assert!((start.value - 10_f64.ln()).abs() < 1e-6, "{start:?}");
+    assert!(end.converged && end.value < start.value - 0.2, "{end:?}");
+}

@@ -76,6 +76,30 @@ impl Terms {
         Ok(terms)
     }
 
+    /// The same with one voice more: the weighted sum of those that have a weight.
+    pub(super) fn with_sum(&self, weights: &[f64]) -> Self {
+        let counts = |voice: &usize| weights[*voice] > 0.0;
+        let voices: Vec<usize> = (0..self.num_voices()).filter(counts).collect();
+        let mut values = Vec::with_capacity(self.num_records * self.width);
+        let mut row = vec![0.0; self.width];
+        for record in 0..self.num_records {
+            row.fill(0.0);
+            for voice in &voices {
+                self.add(*voice, record, weights[*voice], &mut row);
+            }
+            values.extend(row.iter().map(|sum| *sum as f32));
+        }
+        let is_heard = |record: usize| voices.iter().any(|voice| self.present[*voice][record]);
+        let mut terms = self.clone();
+        terms.names.push("quick voices".to_owned());
+        terms.inputs.push(Vec::new());
+        terms
+            .present
+            .push((0..self.num_records).map(is_heard).collect());
+        terms.values.push(values);
+        terms
+    }
+
     pub(super) fn num_voices(&self) -> usize {
         self.names.len()
     }

@@ -11,6 +11,14 @@ fn target(num_classes: usize) -> FittedTarget {
     }
 }
 
+/// Every record is held out from every voice.
+fn held_out(num_held_out: usize) -> Heard {
+    Heard {
+        num_held_out,
+        crossed: Vec::new(),
+    }
+}
+
 /// A voice that is right with a probability and says so.
 fn voice(name: &str, truth: &[u32], right: f64, seed: u64) -> Voice {
     let mut rng = Seed(seed).rng();
@@ -44,7 +52,14 @@ fn classes(n: usize) -> Vec<u32> {
 
 fn fitted(voices: &[Voice], truth: &[u32]) -> StackFit {
     let truth = Truth::Classes(truth.iter().map(|class| Some(*class)).collect());
-    fit(&target(3), &truth, voices, Seed(0)).unwrap()
+    fit(
+        &target(3),
+        &truth,
+        voices,
+        &held_out(truth.num_records(3)),
+        Seed(0),
+    )
+    .unwrap()
 }
 
 fn accuracy(scores: &[f32], truth: &[u32]) -> f64 {
@@ -154,7 +169,8 @@ fn noise_is_not_added_to_a_good_estimate() {
         }),
         prior: vec![],
     };
-    let fit = fit(&target, &Truth::Values(values), &voices, Seed(0)).unwrap();
+    let heard = held_out(values.len());
+    let fit = fit(&target, &Truth::Values(values), &voices, &heard, Seed(0)).unwrap();
     assert!(fit.stack.listens_to("mlp") && fit.stack.listens_to("boost"));
     assert!(!fit.stack.listens_to("photo"));
     assert!(
