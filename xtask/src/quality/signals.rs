@@ -59,6 +59,18 @@ struct Folded {
     reports_test: bool,
 }
 
+impl Folded {
+    fn trial<'a>(&self, folder: &'a Path) -> Trial<'a> {
+        Trial {
+            folder,
+            target: self.target,
+            inputs: self.inputs,
+            group: Some(self.group),
+            time_limit_secs: self.time_limit_secs,
+        }
+    }
+}
+
 const FOLDED: [Folded; 2] = [
     Folded {
         name: "ecg",
@@ -235,9 +247,9 @@ impl Lab<'_> {
         Ok(outcome)
     }
 
-    fn folded(&self, bar: &Folded) -> Result<Row, String> {
-        let folder = self.options.data.join(bar.set);
-        let records = tables::Records::read(&folder, bar.files)?;
+    /// One training for each fold: accuracy of each, the longest seconds, and all answers together.
+    fn folds(&self, bar: &Folded, folder: &Path) -> Result<(Vec<f64>, Outcome), String> {
+        let records = tables::Records::read(folder, bar.files)?;
         let fold_of = tables::folds(
             &records.cells(bar.group)?,
             &records.cells(bar.target)?,
@@ -245,34 +257,36 @@ impl Lab<'_> {
         );
         let out = self.work.join(bar.name);
         fs::create_dir_all(&out).map_err(|error| format!("{}: {error}", out.display()))?;
-        let mut trial = Trial {
-            folder: &out,
-            target: bar.target,
-            inputs: bar.inputs,
-            group: Some(bar.group),
-            time_limit_secs: bar.time_limit_secs,
+        let mut accuracies = Vec::new();
+        let mut all = Outcome {
+            secs: 0.0,
+            truth: Vec::new(),
+            said: Vec::new(),
         };
-        let (mut truth, mut said) = (Vec::new(), Vec::new());
-        let (mut accuracies, mut secs) = (Vec::new(), 0.0_f64);
         for fold in 0..NUM_FOLDS {
             let (test, train): (Vec<usize>, Vec<usize>) =
                 (0..fold_of.len()).partition(|record| fold_of[*record] == fold);
             records.write(&out.join("train.csv"), &train)?;
             records.write(&out.join("test.csv"), &test)?;
-            let outcome = self.trial(&trial)?;
+            let outcome = self.trial(&bar.trial(&out))?;
             accuracies.push(outcome.accuracy());
-            secs = secs.max(outcome.secs);
-            truth.extend(outcome.truth);
-            said.extend(outcome.said);
+            all.secs = all.secs.max(outcome.secs);
+            all.truth.extend(outcome.truth);
+            all.said.extend(outcome.said);
         }
+        Ok((accuracies, all))
+    }
+
+    fn folded(&self, bar: &Folded) -> Result<Row, String> {
+        let folder = self.options.data.join(bar.set);
+        let (accuracies, Outcome { secs, truth, said }) = self.folds(bar, &folder)?;
         let (accuracy, macro_f1) = tables::scores(&truth, &said);
         let mut value = format!(
             "accuracy {accuracy:.4} (s.d. over folds {:.3}), macro F1 {macro_f1:.4}",
             tables::deviation(&accuracies)
         );
         if bar.reports_test {
-            trial.folder = &folder;
-            let outcome = self.trial(&trial)?;
+            let outcome = self.trial(&bar.trial(&folder))?;
             let (accuracy, macro_f1) = tables::scores(&outcome.truth, &outcome.said);
             value.push_str(&format!(
                 "; test table {accuracy:.4} / {macro_f1:.4}, no bar"

@@ -194,3 +194,53 @@ fn a_voice_of_another_length_is_refused() {
         })
     ));
 }
+
+/// A voice that happens to be right about the held-out records, and about the others only by chance.
+#[test]
+fn crossed_voices_are_weighed_on_every_record_and_slow_ones_beside_them() {
+    let truth = classes(440);
+    let num_held_out = 40;
+    let known = Truth::Classes(truth.iter().map(|class| Some(*class)).collect());
+    let mut lucky = voice("lucky", &truth, 0.0, 1);
+    lucky.scores[..num_held_out * 3]
+        .copy_from_slice(&voice("", &truth[..num_held_out], 1.0, 1).scores);
+    let good = voice("good", &truth, 0.8, 2);
+    let mut slow = voice("slow", &truth, 0.95, 3);
+    slow.present[num_held_out..].fill(false);
+    let weights = |voices: &[Voice], crossed: &[&str]| -> Vec<f64> {
+        let num_records = if crossed.is_empty() {
+            num_held_out
+        } else {
+            440
+        };
+        let cut = |voice: &Voice| Voice {
+            present: voice.present[..num_records].to_vec(),
+            scores: voice.scores[..num_records * 3].to_vec(),
+            ..voice.clone()
+        };
+        let voices: Vec<Voice> = voices.iter().map(cut).collect();
+        let heard = Heard {
+            num_held_out,
+            crossed: crossed.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let truth = known.select(&(0..num_records).collect::<Vec<_>>(), 3);
+        let fit = fit(&target(3), &truth, &voices, &heard, Seed(0)).unwrap();
+        assert_eq!(fit.scores.len(), num_held_out * 3);
+        let stack = fit.stack;
+        let of = |name: &str| {
+            stack
+                .weights()
+                .find(|(own, _)| *own == name)
+                .map_or(0.0, |w| w.1)
+        };
+        voices.iter().map(|voice| of(&voice.name)).collect()
+    };
+    let quick = [lucky, good];
+    let fooled = weights(&quick, &[]);
+    assert!(fooled[0] > fooled[1], "{fooled:?}");
+    let crossed = weights(&quick, &["lucky", "good"]);
+    assert!(crossed[0] < 0.1 && crossed[1] > 0.5, "{crossed:?}");
+    let [lucky, good] = quick;
+    let beside = weights(&[lucky, good, slow], &["lucky", "good"]);
+    assert!(beside[0] < 0.1 && beside[2] > 0.3, "{beside:?}");
+}
