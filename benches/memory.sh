@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # Peak resident memory of `multifuse train` on 20,000 and on 200,000 records of the same generated kind.
 #
-#   benches/memory.sh [KIND] [SECONDS] [FOLDER]
+#   benches/memory.sh [KIND] [SECONDS] [FOLDER] [OPTION...]
 #
 # KIND is `posts` (text and pictures; drawing 280,000 of them takes some minutes and 1.2 GB of disk) or `table`
 # (text, numbers and a category). SECONDS is the time limit of each training, FOLDER where sets and runs go; sets
-# that are there are taken as they are. Linux only: the peak is VmHWM of /proc. Exits with 1 if the larger set takes
+# that are there are taken as they are. OPTIONs go to `multifuse train`: `--experts joint --epochs 1` has both sizes train
+# the same network. Linux only: the peak is VmHWM of /proc. Exits with 1 if the larger set takes
 # more than 1.1 times the memory of the smaller.
 set -euo pipefail
 
 kind=${1:-posts}
 seconds=${2:-60}
 folder=${3:-target/memory}
+options=("${@:4}")
 multifuse=${MULTIFUSE:-target/release/multifuse}
 
 # CSV of $1 records: 8 to 15 words, two numbers, a category of 40, and one of four labels that follows from them.
@@ -49,6 +51,7 @@ peak() {
   local run=$folder/run-$kind-$1 high=0 now
   rm -rf "$run"
   "$multifuse" train "$folder/$kind-$1/train.csv" --target label --time-limit "$seconds" --out "$run" \
+    "${options[@]}" \
     > "$run.log" 2>&1 &
   local child=$!
   while now=$(awk '/VmHWM/ { print $2 }' "/proc/$child/status" 2> /dev/null) && [ -n "$now" ]; do

@@ -48,7 +48,8 @@ impl Predictor {
             });
         }
         let whole = self.answer(&dataset, rows)?;
-        let without = self.answer(&Arc::new(dataset.hiding(drop)), rows)?;
+        let hidden = self.dropped_inputs(table, drop);
+        let without = self.answer(&Arc::new(dataset.hiding(&hidden)), rows)?;
         let options = EvaluateOptions {
             seed,
             ..EvaluateOptions::default()

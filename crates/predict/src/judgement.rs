@@ -138,6 +138,16 @@ impl Predictor {
         }
     }
 
+    /// The inputs that are dropped, with those that are derived from them.
+    pub(crate) fn dropped_inputs(&self, table: &Table, drop: &[String]) -> Vec<String> {
+        let inputs = self.columns().iter().map(|column| column.name.clone());
+        let is_dropped = |input: &String| {
+            let base = table.derived_from(input);
+            drop.iter().any(|name| name == input || base == Some(name))
+        };
+        inputs.filter(is_dropped).collect()
+    }
+
     /// Whether all inputs together are better than the best of them alone, on the records of a table: name and value
     /// of that input, and the paired difference. `None` for a model of one input.
     ///

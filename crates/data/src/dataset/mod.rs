@@ -162,15 +162,11 @@ impl Dataset {
         }
     }
 
-    /// The same records with some inputs missing in each: what is said without them. Nothing is decoded again.
+    /// The same records with some inputs missing in each, these and no others: what is said without them. Nothing is
+    /// decoded again.
     #[must_use]
     pub fn hiding(&self, names: &[String]) -> Self {
-        let is_hidden = |column: &Column| {
-            let base = self.table.derived_from(&column.name);
-            names
-                .iter()
-                .any(|name| *name == column.name || base == Some(name))
-        };
+        let is_hidden = |column: &Column| names.contains(&column.name);
         let values = self
             .columns
             .iter()
