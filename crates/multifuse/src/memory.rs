@@ -68,8 +68,8 @@ mod tests {
         bound(&mut bounded).unwrap();
         assert_eq!(bounded.data.cache_mib, 256);
         let rows = |expert: usize| bounded.experts[expert].settings["max_rows"].as_integer();
-        // A sixth of 1 GiB, at 20 KiB a record.
-        assert_eq!((rows(0), rows(1)), (Some(8738), Some(100)));
+        // A sixth of 1 GiB, at 36 KiB a record.
+        assert_eq!((rows(0), rows(1)), (Some(4854), Some(100)));
         let again = bounded.clone();
         bound(&mut bounded).unwrap();
         assert_eq!(bounded, again);

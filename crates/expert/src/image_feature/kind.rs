@@ -109,8 +109,8 @@ impl Kind for ImageFeatureKind {
     }
 
     fn row_bytes(&self) -> usize {
-        // 16 KB a record, and a quarter as many held-out ones.
-        20 << 10
+        // 16 KB a record, a quarter as many held-out ones, and the records once more when it is fitted on all of them.
+        36 << 10
     }
 
     fn forms(&self, config: &ExpertConfig, _columns: &[Column]) -> Result<Vec<Form>, ExpertError> {
