@@ -17,7 +17,7 @@ const LABEL: &str = "label";
 pub(super) fn open(path: &Path) -> Result<Table, DataError> {
     let top = Listing::of(path)?;
     if !top.archives.is_empty() {
-        return shards::open(&top.archives);
+        return shards::open(&top.archives, false);
     }
     if let Some(table) = top.tables.first() {
         let (name, _) = name_and_folder(table);

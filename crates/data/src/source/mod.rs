@@ -34,12 +34,17 @@ pub(crate) fn open(path: &Path) -> Result<Table, DataError> {
     } else {
         pattern::expand(path)
     };
+    open_files(path, &files, false)
+}
+
+/// Reads some files that a path stands for; those that will be gone soon are held open if they are read later.
+fn open_files(path: &Path, files: &[PathBuf], hold: bool) -> Result<Table, DataError> {
     if files.iter().all(|file| shards::is_archive(file)) {
-        return shards::open(&files);
+        return shards::open(files, hold);
     }
     let tables = files
         .iter()
-        .map(|file| open_file(file))
+        .map(|file| open_file(file, hold))
         .collect::<Result<Vec<_>, _>>()?;
     match <[Table; 1]>::try_from(tables) {
         Ok([table]) => Ok(table),
@@ -47,13 +52,13 @@ pub(crate) fn open(path: &Path) -> Result<Table, DataError> {
     }
 }
 
-fn open_file(path: &Path) -> Result<Table, DataError> {
+fn open_file(path: &Path, hold: bool) -> Result<Table, DataError> {
     match ending(path).as_str() {
         "csv" => delimited::open(path, b','),
         "jsonl" | "ndjson" => json_lines::open(path),
         "parquet" | "pq" => parquet_file::open(path),
         "tsv" => delimited::open(path, b'\t'),
-        _ if shards::is_archive(path) => shards::open(&[path.to_owned()]),
+        _ if shards::is_archive(path) => shards::open(&[path.to_owned()], hold),
         _ => Err(unknown(path)),
     }
 }

@@ -65,8 +65,8 @@ fn is_compressed(name: &str) -> bool {
     name.ends_with(".tar.gz") || name.ends_with(".tgz")
 }
 
-/// Reads the records of some archives, one after the other.
-pub(super) fn open(archives: &[PathBuf]) -> Result<Table, DataError> {
+/// Reads the records of some archives, one after the other; `hold` keeps them open, for those that will be gone soon.
+pub(super) fn open(archives: &[PathBuf], hold: bool) -> Result<Table, DataError> {
     let mut reader = Reader {
         builder: TableBuilder::new("", Path::new(""), vec![KEY.to_owned()]),
         columns: HashMap::from([(KEY.to_owned(), 0)]),
@@ -85,6 +85,9 @@ pub(super) fn open(archives: &[PathBuf]) -> Result<Table, DataError> {
             let (file, start) = unpacked.add(path, file)?;
             let archive = Archive::Open(Arc::new(file.try_clone().map_err(read_error)?));
             (file, archive, start)
+        } else if hold {
+            let archive = Archive::Open(Arc::new(file.try_clone().map_err(read_error)?));
+            (file, archive, 0)
         } else {
             (file, Archive::Path(path.clone()), 0)
         };

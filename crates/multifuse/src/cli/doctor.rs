@@ -22,6 +22,9 @@ const OPTIONAL: [Optional; 1] = [Optional {
     gives: "shows the event files that a run folder holds; report.html shows the same curves without it",
 }];
 
+/// Whether tables and archives behind web addresses are read.
+const HAS_OBJECT_STORE: bool = cfg!(feature = "object-store");
+
 pub(crate) fn run(output: Output) -> Result<(), Problem> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let simd = instruction_sets();
@@ -50,6 +53,12 @@ pub(crate) fn run(output: Output) -> Result<(), Problem> {
         };
         text.push_str(&format!("  {:<13} {state}\n", optional.program));
     }
+    let addresses = if HAS_OBJECT_STORE {
+        "read (built with the feature object-store)"
+    } else {
+        "not read (cargo install --path crates/multifuse --features object-store builds that in)"
+    };
+    text.push_str(&format!("  s3://, https://  {addresses}\n"));
     text.push_str("Nothing else is needed: text, images and tables work with this program alone.");
     let value = json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -57,6 +66,7 @@ pub(crate) fn run(output: Output) -> Result<(), Problem> {
         "instructions": simd,
         "kernels": choice.level.name(),
         "temp_folder_writable": writable,
+        "object_store": HAS_OBJECT_STORE,
         "optional": optional.iter().map(|(optional, found)| json!({
             "program": optional.program, "path": found, "gives": optional.gives,
         })).collect::<Vec<_>>(),
