@@ -4,8 +4,8 @@ use schema::{ByteSize, Code, Config, Problem, set_by_path};
 
 /// Below this the program cannot keep its word: code, buffers of the kernels and a small network take as much.
 const LEAST: ByteSize = ByteSize(256 << 20);
-/// Part of the limit that decoded media may take.
-const CACHE_SHARE: usize = 4;
+/// Part of the limit that decoded media may take: what does not fit costs time, never accuracy.
+const CACHE_SHARE: usize = 8;
 /// Part of the limit that the features of one expert's records may take; the features of another may lie beside them.
 const FEATURE_SHARE: usize = 6;
 
@@ -66,7 +66,7 @@ mod tests {
     fn a_limit_bounds_the_cache_and_the_records_of_experts() {
         let mut bounded = config(Some("1GiB"));
         bound(&mut bounded).unwrap();
-        assert_eq!(bounded.data.cache_mib, 256);
+        assert_eq!(bounded.data.cache_mib, 128);
         let rows = |expert: usize| bounded.experts[expert].settings["max_rows"].as_integer();
         // A sixth of 1 GiB, at 36 KiB a record.
         assert_eq!((rows(0), rows(1)), (Some(4854), Some(100)));

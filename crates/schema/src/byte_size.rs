@@ -40,7 +40,7 @@ impl FromStr for ByteSize {
             let number: f64 = number.trim().parse().ok()?;
             let bytes = number * *unit as f64;
             // 2^63: more is no memory, and everything below is exact enough.
-            (bytes >= 1.0 && bytes < 9.2e18).then_some(bytes as u64)
+            (1.0..9.2e18).contains(&bytes).then_some(bytes as u64)
         });
         bytes.map(Self).ok_or_else(|| {
             Problem::new(Code::Config, "not an amount of memory")
