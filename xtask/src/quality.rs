@@ -1,5 +1,6 @@
 //! The accuracy and start-up bars, with the release binary on real data, written into `benches/RESULTS.md`.
 
+mod generated;
 mod noise;
 mod signals;
 mod tables;
@@ -143,6 +144,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         rows.push(measure(bar, &binary, &work, &options)?);
     }
     rows.extend(signals::run(&wanted, &binary, &work, &options)?);
+    rows.extend(generated::run(&wanted, &binary, &work, &options)?);
     if wanted("demo") {
         rows.push(measure_demo(&binary, &work)?);
     }
@@ -157,6 +159,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
             .iter()
             .map(|bar| bar.name)
             .chain(signals::names())
+            .chain(generated::names())
             .chain(["demo", "seed", "help"])
             .collect();
         return Err(format!("no bar of that name (known: {})", names.join(", ")));

@@ -26,7 +26,8 @@ pub struct DropLoss {
 }
 
 impl Predictor {
-    /// What it costs to hide some columns, by a paired comparison on the records of a table that has the target.
+    /// What it costs to hide some columns, by a paired comparison on the records of a table that has the target. Names
+    /// that are no columns of it cost nothing.
     ///
     /// # Errors
     /// As [`Predictor::evaluate`].
@@ -36,9 +37,15 @@ impl Predictor {
         drop: &[String],
         seed: u64,
     ) -> Result<DropLoss, PredictError> {
-        self.check_dropped(table, drop)?;
         self.check_columns(table)?;
+        let present: Vec<&String> = drop
+            .iter()
+            .filter(|name| table.column_index(name).is_some())
+            .collect();
+        let fewer = Arc::new(table.with_columns_dropped(&present)?);
+        let hidden = self.open_dataset(&fewer, OnBad::Skip)?;
         let dataset = self.open_dataset(&Arc::new(table.clone()), OnBad::Skip)?;
+        // What can be read whole can also be read without some columns.
         let rows = dataset.good_rows();
         let truth = data::truth(table, rows, self.target())?;
         let judged = Judged::new(self.target(), &truth);
@@ -48,8 +55,7 @@ impl Predictor {
             });
         }
         let whole = self.answer(&dataset, rows)?;
-        let hidden = self.dropped_inputs(table, drop);
-        let without = self.answer(&Arc::new(dataset.hiding(&hidden)), rows)?;
+        let without = self.answer(&hidden, rows)?;
         let options = EvaluateOptions {
             seed,
             ..EvaluateOptions::default()

@@ -119,7 +119,7 @@ impl Predictor {
     }
 
     /// Insists that dropped names are inputs, or columns that inputs are derived from.
-    pub(crate) fn check_dropped(&self, table: &Table, drop: &[String]) -> Result<(), PredictError> {
+    fn check_dropped(&self, table: &Table, drop: &[String]) -> Result<(), PredictError> {
         let inputs: Vec<String> = self
             .columns()
             .iter()
@@ -136,16 +136,6 @@ impl Predictor {
             }),
             None => Ok(()),
         }
-    }
-
-    /// The inputs that are dropped, with those that are derived from them.
-    pub(crate) fn dropped_inputs(&self, table: &Table, drop: &[String]) -> Vec<String> {
-        let inputs = self.columns().iter().map(|column| column.name.clone());
-        let is_dropped = |input: &String| {
-            let base = table.derived_from(input);
-            drop.iter().any(|name| name == input || base == Some(name))
-        };
-        inputs.filter(is_dropped).collect()
     }
 
     /// Whether all inputs together are better than the best of them alone, on the records of a table: name and value

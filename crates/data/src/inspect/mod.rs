@@ -11,6 +11,7 @@ mod derived;
 mod leak;
 mod media;
 mod profile;
+mod steps;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -187,6 +188,12 @@ pub fn inspect(
         let col = table.require(target)?;
         task::inspect(table, col, overrides.get(target).copied(), &mut inspection);
         leak::leave_out(
+            table,
+            col,
+            &|name| overrides.contains_key(name),
+            &mut inspection,
+        );
+        steps::leave_out(
             table,
             col,
             &|name| overrides.contains_key(name),
