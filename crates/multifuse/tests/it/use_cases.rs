@@ -83,7 +83,7 @@ fn sentiment_is_a_class_or_a_score_and_neither_is_learned_from_the_other() {
         assert!((0.0..=1.0).contains(&value(&judged, metric)), "{metric}");
     }
     let report = fs::read_to_string(at.join("score-run/report.md")).unwrap();
-    assert!(report.contains("acc_7"), "{report}");
+    assert!(report.contains("acc\\_7"), "{report}");
 }
 
 #[test]
