@@ -213,12 +213,8 @@ pub(crate) fn prepare(
     let dataset = open(&table, &columns, &config, threads, observer)?;
     let mut skipped = skipped_records(&table, &dataset);
 
-    let training: Vec<usize> = dataset
-        .good_rows()
-        .iter()
-        .copied()
-        .filter(|row| *row < num_training)
-        .collect();
+    let good = dataset.good_rows().iter().copied();
+    let training: Vec<usize> = good.filter(|row| *row < num_training).collect();
     check_readable(&training, &skipped)?;
     let target_name = config.data.target.as_deref().unwrap_or_default();
     let target = data::fit_target(&table, &training, target_name, outline.task)?;
