@@ -90,10 +90,12 @@ pub struct Table {
 }
 
 impl Table {
-    /// Reads a whole table; the extension says how: see [`crate::FORMATS`].
+    /// Reads a whole table; the extension says how: see [`crate::FORMATS`]. Braces stand for several, as in
+    /// `part-{0..7}.parquet`; a folder is its archives, or its media with one folder a class.
     ///
-    /// Media paths in its cells are relative to the folder of the file. Rows that do not fit the header are left
-    /// out and counted.
+    /// Media paths in its cells are relative to the folder of the file; media in archives stay there and are read when
+    /// a cell is asked for. Rows that do not fit the header, and members of archives that are no cells, are left out
+    /// and counted.
     ///
     /// # Errors
     /// [`DataError`] if the file cannot be read, is of another kind, has no record, or names two columns alike; also
