@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use train::{Event, FitResult, StoppedBy};
 
 pub use self::hiding::Hiding;
-use self::hiding::hidings;
 use crate::{
     Combined, Context, Expert, ExpertError, FittedStack, Kind, Voice, registry,
     stack::{self, Heard, StackFit},
@@ -27,6 +26,8 @@ pub struct EnsemblePlan {
     pub fit_rows: Vec<usize>,
     /// Rows that the stack is fitted on.
     pub held_out: Vec<usize>,
+    /// Groups among the held-out rows, such as patients.
+    pub num_held_out_groups: usize,
     /// Parts of `fit_rows` that the stack is fitted on, too, by quick experts fitted again on everything else.
     pub folds: Vec<Vec<usize>>,
     /// Whether networks may be planned anew to fit the time that is left.
@@ -126,7 +127,7 @@ pub fn fit(plan: &EnsemblePlan, context: &Context<'_>) -> Result<EnsembleFit, Ex
     if progress.members.is_empty() {
         return Err(nothing_to_learn.unwrap_or(ExpertError::NoExpert));
     }
-    let hidings = hidings(&progress.members, plan, context)?;
+    let hidings = hiding::hidings(&progress.members, plan, context)?;
     let stack = progress.stack(&hidings[0].voices, plan, context)?;
     progress.refit(&stack.stack, plan, context)?;
     let ensemble = Ensemble {
@@ -234,6 +235,7 @@ impl Progress {
         let truth = context.truth.select(&rows, context.target.width());
         let heard = Heard {
             num_held_out: plan.held_out.len(),
+            num_groups: plan.num_held_out_groups,
             crossed: crossed.iter().map(|(name, _)| (*name).to_owned()).collect(),
         };
         let seed = context.seed.named("stack");

@@ -25,6 +25,9 @@ use weights::WeightFit;
 const NUM_FOLDS: usize = 5;
 /// Up to so many records of classes or labels, a modality must show that it helps.
 const FEW_RECORDS: usize = 1000;
+/// Pull towards the sum of crossed voices alone, for one group of held-out records: what a few patients say for a
+/// network may not hold for the next.
+const PULL_BESIDE: f64 = 0.25;
 /// Share of held-out records that the interval of a value covers.
 const COVERAGE: f64 = 0.9;
 
@@ -60,6 +63,8 @@ pub struct StackFit {
 pub struct Heard {
     /// The first so many records are held out from every voice; of the others only some voices speak.
     pub num_held_out: usize,
+    /// Groups among the held-out records, such as patients: what is independent of one another.
+    pub num_groups: usize,
     /// Names of the voices that speak of all records, each time without having seen them.
     pub crossed: Vec<String>,
 }
@@ -91,6 +96,7 @@ pub fn fit(
         terms: &terms,
         aim: &aim,
         num_held_out,
+        num_groups: heard.num_groups,
         more: known(num_held_out, num_records),
         is_crossed: terms
             .names
@@ -126,6 +132,7 @@ struct Stacker<'a> {
     terms: &'a Terms,
     aim: &'a Aim,
     num_held_out: usize,
+    num_groups: usize,
     /// Records behind the held-out ones, of which only crossed voices speak.
     more: Vec<usize>,
     /// By voice.
@@ -152,6 +159,7 @@ impl Stacker<'_> {
             let terms = self.terms.with_sum(&weights);
             let beside = WeightFit {
                 terms: &terms,
+                beside: Some(PULL_BESIDE / self.num_groups.max(1) as f64),
                 ..self.fit(records)
             };
             let mask: Vec<bool> = slow.iter().copied().chain([true]).collect();
@@ -170,6 +178,7 @@ impl Stacker<'_> {
             terms: self.terms,
             aim: self.aim,
             records,
+            beside: None,
         }
     }
 

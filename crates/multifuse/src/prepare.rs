@@ -218,8 +218,7 @@ pub(crate) fn prepare(
     check_readable(&training, &skipped)?;
     let target_name = config.data.target.as_deref().unwrap_or_default();
     let target = data::fit_target(&table, &training, target_name, outline.task)?;
-    let all: Vec<usize> = (0..table.num_records()).collect();
-    let truth = data::truth(&table, &all, &target)?;
+    let truth = data::truth(&table, &Vec::from_iter(0..table.num_records()), &target)?;
     let (rows, unknown): (Vec<usize>, Vec<usize>) = dataset
         .good_rows()
         .iter()
@@ -503,6 +502,12 @@ impl Outline {
 }
 
 impl Prepared {
+    /// Groups among the held-out rows.
+    pub(crate) fn num_held_out_groups(&self) -> usize {
+        let groups: std::collections::BTreeSet<&usize> = self.held_out_groups.iter().collect();
+        groups.len()
+    }
+
     /// The metric that choices go by.
     pub(crate) fn metric(&self) -> String {
         let usual = || metrics::default_for(self.target.task).to_owned();

@@ -227,6 +227,7 @@ impl<'a> Trainer<'a> {
             experts: prepared.config.experts.clone(),
             fit_rows: prepared.fit_rows.clone(),
             held_out: prepared.held_out.clone(),
+            num_held_out_groups: prepared.num_held_out_groups(),
             folds: prepared.folds.clone(),
             fit_to_time,
         };

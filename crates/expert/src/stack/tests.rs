@@ -15,6 +15,7 @@ fn target(num_classes: usize) -> FittedTarget {
 fn held_out(num_held_out: usize) -> Heard {
     Heard {
         num_held_out,
+        num_groups: num_held_out,
         crossed: Vec::new(),
     }
 }
@@ -221,6 +222,7 @@ fn crossed_voices_are_weighed_on_every_record_and_slow_ones_beside_them() {
         let voices: Vec<Voice> = voices.iter().map(cut).collect();
         let heard = Heard {
             num_held_out,
+            num_groups: num_held_out,
             crossed: crossed.iter().map(|name| (*name).to_owned()).collect(),
         };
         let truth = known.select(&(0..num_records).collect::<Vec<_>>(), 3);

@@ -35,6 +35,9 @@ pub(super) struct WeightFit<'a> {
     pub(super) aim: &'a Aim,
     /// Records with a known truth, shuffled.
     pub(super) records: &'a [usize],
+    /// How strongly the last voice is pulled towards 1 and the others towards 0, where the last is the sum of voices
+    /// that were weighed before; `None` where all voices are weighed alike.
+    pub(super) beside: Option<f64>,
 }
 
 impl WeightFit<'_> {
@@ -75,17 +78,25 @@ impl WeightFit<'_> {
     /// Classes and labels: weights are squares, so that they stay non-negative without bounds.
     fn scales(&self, voices: &[usize], records: &[usize]) -> Vec<f64> {
         let pull = PULL + PULL_FEW / records.len() as f64;
+        let is_sum = |voice: usize| voice + 1 == self.terms.num_voices();
+        let anchor = |voice: &usize| match self.beside {
+            Some(_) => f64::from(u8::from(is_sum(*voice))),
+            None => START,
+        };
+        let anchors: Vec<f64> = voices.iter().map(anchor).collect();
+        let pull = pull + self.beside.unwrap_or(0.0);
         let mut roots = vec![START.sqrt(); voices.len()];
         minimiser().minimise(&mut roots, |roots, slopes| {
             let weights: Vec<f64> = roots.iter().map(|root| root * root).collect();
             let (mut loss, by_weight) = self.mean_loss(voices, records, &weights);
-            for ((slope, root), (weight, by)) in slopes
-                .iter_mut()
-                .zip(roots)
-                .zip(weights.iter().zip(by_weight))
+            let offs = weights
+                .iter()
+                .zip(&anchors)
+                .map(|(weight, anchor)| weight - anchor);
+            for ((slope, root), (off, by)) in slopes.iter_mut().zip(roots).zip(offs.zip(by_weight))
             {
-                loss += pull * (weight - START).powi(2);
-                *slope = (by + 2.0 * pull * (weight - START)) * 2.0 * root;
+                loss += pull * off.powi(2);
+                *slope = (by + 2.0 * pull * off) * 2.0 * root;
             }
             loss
         });
