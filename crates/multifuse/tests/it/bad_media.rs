@@ -54,10 +54,8 @@ fn series(row: usize, num_channels: usize) -> String {
     format!("\"[{}]\"", moments.collect::<Vec<_>>().join(","))
 }
 
-#[test]
-fn bad_sounds_and_series_are_counted_by_reason_and_the_rest_is_learned() {
-    let folder = fresh_folder();
-    let at = folder.path();
+/// 40 good records of sounds and series, eleven that cannot be used, and two where one of both is missing.
+fn sounds_and_series(at: &Path) -> String {
     let mut table = good(at, "sound,signal,label", |row| series(row, 2));
     let whole = wav(8000, 1, &tone(2000, 500.0));
     let mut ten_hours = whole.clone();
@@ -87,8 +85,14 @@ fn bad_sounds_and_series_are_counted_by_reason_and_the_rest_is_learned() {
     table += "s0.wav,\"[1,x]\",high\n";
     // A sound or a series that is missing is no fault.
     table += &format!(",{},high\ns0.wav,,high\n", series(2, 2));
-    write(at, "train.csv", &table);
+    table
+}
 
+#[test]
+fn bad_sounds_and_series_are_counted_by_reason_and_the_rest_is_learned() {
+    let folder = fresh_folder();
+    let at = folder.path();
+    write(at, "train.csv", sounds_and_series(at));
     let summary = multifuse(
         at,
         "train train.csv --target label --time-limit 6 --out run",
