@@ -278,10 +278,8 @@ impl Piece {
             for k in 0..bias.len() {
                 let (one, two) = (self.views[0][k], self.views[1][k]);
                 self.block.even[place(r, k)] = one + two;
-                // Without a mirrored view it stays 0: the logits of the next block are read from here.
-                if num_views > 1 {
-                    self.block.odd[place(r, k)] = one - two;
-                }
+                // Without odd features nothing writes new logits there, and the next evaluation would add these.
+                self.block.odd[place(r, k)] = if num_views > 1 { one - two } else { 0.0 };
                 self.bias[k] += f64::from(one + two);
             }
         }

@@ -174,7 +174,7 @@ fn the_strength_of_the_penalty_is_the_one_that_watched_records_like() {
 #[test]
 fn the_loss_of_no_weights_is_that_of_chance_in_every_block() {
     let (num_records, width) = (308, 600);
-    let mut rng = schema::Seed(4).rng();
+    let mut rng = Seed(4).rng();
     let classes: Vec<u32> = (0..num_records as u32).map(|record| record % 10).collect();
     let mut features = Dense::zeros(num_records, width, 0);
     for (row, class) in features.rows_mut().zip(&classes) {
@@ -197,4 +197,37 @@ fn the_loss_of_no_weights_is_that_of_chance_in_every_block() {
     let (start, end) = (fit(0), fit(60));
     assert!((start.value - 10_f64.ln()).abs() < 1e-6, "{start:?}");
     assert!(end.converged && end.value < start.value - 0.2, "{end:?}");
+}
+
+/// As few records as a small table has, and many more features than records.
+#[test]
+fn few_records_of_many_features_are_learned() {
+    for num_records in [8, 28, 40, 48, 60] {
+        let width = 1800;
+        let mut rng = Seed(3).rng();
+        let classes: Vec<u32> = (0..num_records as u32).map(|record| record % 2).collect();
+        let values: Vec<f32> = (0..num_records * width)
+            .map(|at| {
+                let is_second = (at / width) % 2 == 1;
+                let told = if at % 10 == 0 && is_second { 1.0 } else { 0.0 };
+                (told + 0.1 * rng.normal() as f32) / 42.0
+            })
+            .collect();
+        let features = Features::Dense(Dense::from_rows(width, &values));
+        let zeros = LinearModel::zeros(Link::Softmax, width, 2);
+        let fit = LinearFit {
+            num_outputs: 2,
+            record_weights: None,
+            l2: 0.01,
+            max_iterations: 60,
+        };
+        let (model, end) = zeros.fitted(&features, Goal::Classes(&classes), &fit);
+        let scores = model.scores(&features);
+        let right = scores
+            .chunks_exact(2)
+            .zip(&classes)
+            .filter(|(said, class)| (said[1] > said[0]) == (**class == 1))
+            .count();
+        assert_eq!(right, num_records, "{num_records} records: {end:?}");
+    }
 }
