@@ -19,7 +19,10 @@ fn videos(at: &Path) {
         let num_samples = if row % 5 == 4 { 0 } else { 4000 + 10 * row };
         let bytes = avi(&[0, 1, 2, 3, 4].map(grey), &tone(num_samples, hz));
         write(at, &format!("v{row}.avi"), bytes);
-        table += &format!("v{row}.avi,{}\n", if is_high { "high" } else { "low" });
+        // Every seventh label is wrong, so that there are mistakes to show.
+        let is_called_high = is_high != (row % 7 == 3);
+        let label = if is_called_high { "high" } else { "low" };
+        table += &format!("v{row}.avi,{label}\n");
     }
     write(at, "videos.csv", table);
 }
