@@ -9,18 +9,20 @@ use crate::{
     program::{fresh_folder, multifuse, write},
 };
 
-/// Sixty videos: the pitch of the sound tells the class, the frames tell half of it, and every fifth has no sound.
+const NUM_VIDEOS: usize = 120;
+
+/// Videos: the pitch of the sound tells the class, the frames nothing, and every fifth has no sound.
 fn videos(at: &Path) {
     let mut table = String::from("video,label\n");
-    for row in 0..60_usize {
+    for row in 0..NUM_VIDEOS {
         let is_high = row % 2 == 0;
         let hz = if is_high { 1500.0 } else { 300.0 } + row as f64;
-        let grey = |frame: usize| ((row * 37 + frame * 11) % 100 + 50 * usize::from(is_high)) as u8;
+        let grey = |frame: usize| ((row * 37 + frame * 11) % 150) as u8;
         let num_samples = if row % 5 == 4 { 0 } else { 4000 + 10 * row };
         let bytes = avi(&[0, 1, 2, 3, 4].map(grey), &tone(num_samples, hz));
         write(at, &format!("v{row}.avi"), bytes);
-        // Every seventh label is wrong, so that there are mistakes to show.
-        let is_called_high = is_high != (row % 7 == 3);
+        // Every eleventh label is wrong, so that there are mistakes to show.
+        let is_called_high = is_high != (row % 11 == 3);
         let label = if is_called_high { "high" } else { "low" };
         table += &format!("v{row}.avi,{label}\n");
     }
@@ -80,7 +82,7 @@ fn the_sound_track_of_a_video_is_an_input_of_its_own() {
         )
     };
     let (all, judged) = judge("");
-    assert_eq!(judged["num_records"], 60);
+    assert_eq!(judged["num_records"], NUM_VIDEOS);
     assert_eq!(judged["num_skipped"], 0);
     let patterns: Vec<&str> = judged["by_presence"]
         .as_array()
@@ -105,7 +107,7 @@ fn the_sound_track_of_a_video_is_an_input_of_its_own() {
     multifuse(at, "predict run videos.csv --out answers.jsonl").succeeds();
     assert_eq!(
         Table::open(at.join("answers.jsonl")).unwrap().num_records(),
-        60
+        NUM_VIDEOS
     );
 
     let report = fs::read_to_string(at.join("run/report.html")).unwrap();
@@ -134,7 +136,7 @@ fn fields_of_dicom_files_are_inputs_and_names_of_patients_go_nowhere() {
     let folder = fresh_folder();
     let at = folder.path();
     let mut table = String::from("scan,label\n");
-    for row in 0..60_usize {
+    for row in 0..NUM_VIDEOS {
         let age = 20 + row * 7 % 60;
         let bytes = dicom(&format!("{age:03}Y"), Some((row * 53 % 200) as u8));
         write(at, &format!("s{row}.dcm"), bytes);
@@ -161,7 +163,7 @@ fn fields_of_dicom_files_are_inputs_and_names_of_patients_go_nowhere() {
     let config = fs::read_to_string(at.join("run/config.toml")).unwrap();
     assert!(config.contains("\"scan.PatientAge\""), "{config}");
     let judged = multifuse(at, "evaluate run scans.csv --json").json();
-    assert_eq!(judged["num_records"], 60);
+    assert_eq!(judged["num_records"], NUM_VIDEOS);
     assert!(judged["metrics"]["accuracy"]["value"].as_f64().unwrap() > 0.85);
     let dropped = multifuse(at, "evaluate run scans.csv --json --drop scan").json();
     assert_eq!(dropped["by_presence"][0]["name"], "nothing");
