@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{Code, Problem};
 
-/// Units with their bytes, the larger first.
+/// Units with their bytes.
 const UNITS: [(&str, u64); 7] = [
     ("TiB", 1 << 40),
     ("GiB", 1 << 30),
@@ -52,7 +52,10 @@ impl FromStr for ByteSize {
 
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = UNITS.iter().find(|(_, unit)| self.0.is_multiple_of(*unit));
+        let whole = UNITS
+            .iter()
+            .filter(|(_, unit)| self.0.is_multiple_of(*unit))
+            .max_by_key(|(_, unit)| *unit);
         match whole {
             Some((name, unit)) if self.0 > 0 => write!(f, "{}{name}", self.0 / unit),
             _ => write!(f, "{}KiB", self.0 as f64 / 1024.0),
