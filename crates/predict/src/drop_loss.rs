@@ -38,14 +38,7 @@ impl Predictor {
         seed: u64,
     ) -> Result<DropLoss, PredictError> {
         self.check_columns(table)?;
-        let present: Vec<&String> = drop
-            .iter()
-            .filter(|name| table.column_index(name).is_some())
-            .collect();
-        let fewer = Arc::new(table.with_columns_dropped(&present)?);
-        let hidden = self.open_dataset(&fewer, OnBad::Skip)?;
         let dataset = self.open_dataset(&Arc::new(table.clone()), OnBad::Skip)?;
-        // What can be read whole can also be read without some columns.
         let rows = dataset.good_rows();
         let truth = data::truth(table, rows, self.target())?;
         let judged = Judged::new(self.target(), &truth);
@@ -55,7 +48,8 @@ impl Predictor {
             });
         }
         let whole = self.answer(&dataset, rows)?;
-        let without = self.answer(&hidden, rows)?;
+        let hidden = self.dropped_inputs(table, drop);
+        let without = self.answer(&Arc::new(dataset.hiding(&hidden)), rows)?;
         let options = EvaluateOptions {
             seed,
             ..EvaluateOptions::default()
@@ -68,5 +62,15 @@ impl Predictor {
             without: judged.value(&without, metric)?,
             change: judged.compare(metric, &without, &whole, options)?,
         })
+    }
+
+    /// The inputs that are dropped, with those that are derived from them.
+    fn dropped_inputs(&self, table: &Table, drop: &[String]) -> Vec<String> {
+        let inputs = self.columns().iter().map(|column| column.name.clone());
+        let is_dropped = |input: &String| {
+            let base = table.derived_from(input);
+            drop.iter().any(|name| name == input || base == Some(name))
+        };
+        inputs.filter(is_dropped).collect()
     }
 }

@@ -41,18 +41,24 @@ pub(super) fn leave_out(
             class_leak(table, col, target_col, num_classes)
         };
         let Some(text) = found else { continue };
-        let named = is_named(name);
-        let end = if named {
-            "used because it was named"
-        } else {
-            "left out"
-        };
-        inspection
-            .warnings
-            .push(Warning::new("leak", name, format!("{text}; {end}")));
-        if !named {
-            inspection.columns[at].column.role = Role::Ignored;
-        }
+        leave_out_one(inspection, name, &text, is_named(name));
+    }
+}
+
+/// Warns of a column that gives the target away, and takes it out of the inputs unless a person named it.
+pub(super) fn leave_out_one(inspection: &mut Inspection, name: &str, text: &str, named: bool) {
+    let end = if named {
+        "used because it was named"
+    } else {
+        "left out"
+    };
+    let warning = Warning::new("leak", name, format!("{text}; {end}"));
+    inspection.warnings.push(warning);
+    let mut infos = inspection.columns.iter_mut();
+    if let Some(info) = infos.find(|info| info.column.name == name)
+        && !named
+    {
+        info.column.role = Role::Ignored;
     }
 }
 

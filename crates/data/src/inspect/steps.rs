@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use schema::{Role, Task};
 
 use super::{
-    Inspection, Warning,
-    leak::{FEW_RECORDS, TELLS},
+    Inspection,
+    leak::{FEW_RECORDS, TELLS, leave_out_one},
     profile::cell_key,
 };
 use crate::{CellRef, Table, parse_number};
@@ -38,20 +38,7 @@ pub(super) fn leave_out(
             Task::Binary | Task::Multilabel => None,
         };
         let Some(text) = found else { continue };
-        let named = is_named(name);
-        let end = if named {
-            "used because it was named"
-        } else {
-            "left out"
-        };
-        let text = format!("{text}; {end}");
-        inspection.warnings.push(Warning::new("leak", name, text));
-        let mut infos = inspection.columns.iter_mut();
-        if let Some(info) = infos.find(|info| info.column.name == *name)
-            && !named
-        {
-            info.column.role = Role::Ignored;
-        }
+        leave_out_one(inspection, name, &text, is_named(name));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use schema::Seed;
+use schema::{Rng, Seed};
 
 use super::{
     Progress, SampleError, Set, Written,
@@ -11,6 +11,11 @@ use super::{
     num_test,
     truth::{Draws, Truth},
 };
+
+/// One of a list; empty for an empty list.
+pub(super) fn one<'a>(words: &[&'a str], rng: &mut Rng) -> &'a str {
+    rng.pick(words).copied().unwrap_or_default()
+}
 
 /// What a set of dealt records has to say about itself.
 pub(super) struct Outline<'a, const N: usize> {

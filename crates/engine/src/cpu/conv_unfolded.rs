@@ -51,14 +51,7 @@ pub(crate) fn forward(
                 .zip(start.iter().cycle())
                 .for_each(|(y, start)| y.fill(*start));
         }
-        for group in 0..shape.groups {
-            let weight = &weight[group * shape.weight_group()..][..shape.weight_group()];
-            task.split_phases(x, group);
-            for lines in task.chunks() {
-                task.unfold(x, group, &lines);
-                forward_lines(&task, (x, weight), (group, lines), (start, activation), y);
-            }
-        }
+        forward_task(&mut task, (x, weight), (start, activation), y);
         if let Some(scale) = end.scale {
             scale_planes(shape, scale, end.offset, y);
         }
@@ -89,6 +82,24 @@ pub(super) fn scale_plane(y: &mut [f32], scale: f32, offset: f32) {
         #[inline(always)]
         || y.iter_mut().for_each(|y| *y = *y * scale + offset),
     );
+}
+
+/// All lines and groups of the pictures of a task; `y` begins with the first of them.
+fn forward_task(
+    task: &mut Task<'_>,
+    (x, weight): (&[f32], &[f32]),
+    end: (Option<&[f32]>, Activation),
+    y: &mut [f32],
+) {
+    let shape = task.shape;
+    for group in 0..shape.groups {
+        let weight = &weight[group * shape.weight_group()..][..shape.weight_group()];
+        task.split_phases(x, group);
+        for lines in task.chunks() {
+            task.unfold(x, group, &lines);
+            forward_lines(task, (x, weight), (group, lines), end, y);
+        }
+    }
 }
 
 fn forward_lines(
@@ -166,15 +177,8 @@ pub(crate) fn forward_pooled(
     let picture = |at: usize, y: &mut [f32], places: Option<&mut [u32]>| {
         let mut whole = Buffer::scratch(shape.out_channels * shape.out_plane());
         let mut task = Task::new(shape, plan, at);
-        for group in 0..shape.groups {
-            let weight = &weight[group * shape.weight_group()..][..shape.weight_group()];
-            task.split_phases(x, group);
-            for lines in task.chunks() {
-                task.unfold(x, group, &lines);
-                let end = (end.offset, Activation::None);
-                forward_lines(&task, (x, weight), (group, lines), end, &mut whole);
-            }
-        }
+        let end_of_sums = (end.offset, Activation::None);
+        forward_task(&mut task, (x, weight), end_of_sums, &mut whole);
         match places {
             Some(places) => {
                 let planes = whole.chunks_exact(pool.plane());

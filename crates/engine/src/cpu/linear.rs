@@ -1,13 +1,12 @@
 //! A layer `y = activation(x w^T + b)` and its gradients.
 #![allow(unsafe_code, reason = "products write through pointers")]
 
-use super::gemm::{Bias, Job, Kernel, Output, Packed, Target, Threads, View, multiply};
+use super::gemm::{
+    Bias, Job, Kernel, MOST_DOT_ROWS, Output, Packed, Target, Threads, View, multiply,
+};
 use super::product::matmul;
 use super::simd;
 use crate::kernels::{LinearEnd, LinearShape, Product, Weight};
-
-/// Up to so many rows read a weight where it lies, whether it is packed or not.
-const FEWEST_ROWS: usize = 8;
 
 /// `y[m, out] = activation(x[m, in] weight[out, in]^T + bias)` in one pass over `y`.
 pub(crate) fn forward(
@@ -25,7 +24,7 @@ pub(crate) fn forward(
     });
     let kernel = Kernel::new(simd::level(), shape.precision);
     let matrix = View::rows(weight.values, k);
-    let place = weight.kept.filter(|_| m > FEWEST_ROWS);
+    let place = weight.kept.filter(|_| m > MOST_DOT_ROWS);
     let packed = place.and_then(|place| place.get(|| Packed::new(kernel, &matrix, (n, k))));
     let job = Job {
         dims: (m, n, k),

@@ -2,6 +2,8 @@
 
 use schema::Rng;
 
+use crate::sample::parts::one;
+
 /// Complaints of an infection.
 const COMPLAINTS: [&str; 9] = [
     "fever since {when} and a wet cough",
@@ -54,10 +56,6 @@ pub(super) fn write(complains: bool, rng: &mut Rng) -> String {
         note = format!("{note}; {}", one(&ENDINGS, rng));
     }
     note
-}
-
-fn one<'a>(words: &[&'a str], rng: &mut Rng) -> &'a str {
-    rng.pick(words).copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use schema::Rng;
 
+use crate::sample::parts::one;
+
 /// What the words of a post show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Words {
@@ -188,11 +190,6 @@ impl Words {
         }
         text
     }
-}
-
-/// One of a list; empty for an empty list.
-fn one(list: &[&'static str], rng: &mut Rng) -> &'static str {
-    rng.pick(list).copied().unwrap_or_default()
 }
 
 /// A filling for a slot; empty for a slot that is not there.

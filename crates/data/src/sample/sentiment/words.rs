@@ -2,6 +2,8 @@
 
 use schema::Rng;
 
+use crate::sample::parts::one;
+
 /// What is talked about.
 const SUBJECTS: [&str; 14] = [
     "the acting",
@@ -107,10 +109,6 @@ pub(super) fn write(sign: u8, rng: &mut Rng) -> String {
         text = format!("{text}, {}", one(&CLOSINGS, rng));
     }
     text
-}
-
-fn one<'a>(words: &[&'a str], rng: &mut Rng) -> &'a str {
-    rng.pick(words).copied().unwrap_or_default()
 }
 
 #[cfg(test)]

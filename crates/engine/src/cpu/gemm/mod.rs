@@ -25,6 +25,7 @@ pub(crate) use job::{Bias, Job, Output, Target, Threads};
 pub(crate) use kernel::Kernel;
 pub(crate) use operand::{Operand, View};
 pub(crate) use packed::Packed;
+pub(crate) use small::MOST_DOT_ROWS;
 
 /// Does a job. The bits of the result depend on its shape, factors, precision and instruction set alone.
 ///

@@ -10,8 +10,9 @@ use super::scratch::Scratch;
 use super::tile::MOST_COLUMNS;
 use crate::cpu::parallel::Shared;
 
-/// Most rows of a product that is computed as dot products, however many columns it has.
-const MOST_ROWS: usize = 8;
+/// Most rows of a product that is computed as dot products, however many columns it has: its `b` is read where it lies,
+/// packed or not.
+pub(crate) const MOST_DOT_ROWS: usize = 8;
 /// Most sums of a product of more rows that is.
 const MOST_SUMS: usize = 2048;
 /// Rows of a tile of sums.
@@ -40,10 +41,10 @@ pub(super) unsafe fn try_dots(job: &Job<'_>) -> bool {
     ) else {
         return false;
     };
-    if (m > MOST_ROWS && m * n > MOST_SUMS) || k == 0 {
+    if (m > MOST_DOT_ROWS && m * n > MOST_SUMS) || k == 0 {
         return false;
     }
-    if m > MOST_ROWS && k >= LONG {
+    if m > MOST_DOT_ROWS && k >= LONG {
         // SAFETY: by the promise of the caller.
         unsafe { by_depth(job, (a, b)) };
         return true;
