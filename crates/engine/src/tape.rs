@@ -163,8 +163,8 @@ impl<'p> Tape<'p> {
         }
     }
 
-    /// The same tape whose layers and products multiply numbers of this precision, on the way back too. Attention,
-    /// convolutions, norms and losses stay in f32.
+    /// The same tape whose layers, products and attention multiply numbers of this precision, on the way back too.
+    /// Convolutions, norms, softmax and losses stay in f32.
     #[must_use]
     pub fn with_precision(mut self, precision: Precision) -> Self {
         self.precision = precision;

@@ -5,7 +5,7 @@
 #![allow(unsafe_code, reason = "heads write interleaved places of one buffer")]
 
 use super::parallel::{Shared, for_each};
-use super::product::{Target, View, strided};
+use super::product::{Target, View, scaled};
 use super::{math, simd, softmax};
 use crate::buffer::Buffer;
 use crate::kernels::{Attention, AttentionGradient, AttentionInputs};
@@ -98,7 +98,7 @@ fn tile_scores(
     assert!(scores.len() >= rows * keys, "tile of scores");
     let dims = (rows, keys, attention.head_dim);
     // SAFETY: `scores` is borrowed exclusively and long enough.
-    unsafe { strided(dims, target, q, k, attention.scale()) };
+    unsafe { scaled((attention.precision, attention.scale()), dims, target, q, k) };
 }
 
 /// Writes `out[B, Tq, heads * head_dim]` and, for the backward pass, `log_sums[B, heads, Tq]`.
@@ -166,7 +166,15 @@ fn forward_head(
             View::rows(inputs.v, attention.kv_stride),
         );
         // SAFETY: the rows of this tile of this head, which no other task uses.
-        unsafe { strided((rows, dim, keys), target, weights, v, 1.0) };
+        unsafe {
+            scaled(
+                (attention.precision, 1.0),
+                (rows, dim, keys),
+                target,
+                weights,
+                v,
+            )
+        };
     }
 }
 
@@ -271,7 +279,7 @@ impl AttentionGradient<'_> {
         };
         let v = View::rows(inputs.v, kv).transposed();
         // SAFETY: `slopes` is borrowed exclusively and holds `rows * keys` values.
-        unsafe { strided((rows, keys, dim), own, dy, v, 1.0) };
+        unsafe { scaled((attention.precision, 1.0), (rows, keys, dim), own, dy, v) };
         let log_sums = (record * attention.heads + head) * attention.num_queries + first;
         let log_sums = &self.log_sums[log_sums..][..rows];
         simd::run(
@@ -293,9 +301,10 @@ impl AttentionGradient<'_> {
                 target(gradients.k, kv, later),
             );
             let dq = target(dq_at, attention.q_stride, false);
-            strided((keys, dim, rows), dv, weights.transposed(), dy, 1.0);
-            strided((rows, dim, keys), dq, slopes, k, 1.0);
-            strided((keys, dim, rows), dk, slopes.transposed(), q, 1.0);
+            let how = (attention.precision, 1.0);
+            scaled(how, (keys, dim, rows), dv, weights.transposed(), dy);
+            scaled(how, (rows, dim, keys), dq, slopes, k);
+            scaled(how, (keys, dim, rows), dk, slopes.transposed(), q);
         }
     }
 

@@ -84,6 +84,14 @@ pub(super) fn scale_plane(y: &mut [f32], scale: f32, offset: f32) {
     );
 }
 
+/// `y = y + offset`
+fn add_to_plane(y: &mut [f32], offset: f32) {
+    simd::run(
+        #[inline(always)]
+        || y.iter_mut().for_each(|y| *y += offset),
+    );
+}
+
 /// All lines and groups of the pictures of a task; `y` begins with the first of them.
 fn forward_task(
     task: &mut Task<'_>,
@@ -143,7 +151,7 @@ fn forward_lines(
         accumulate: false,
     };
     // SAFETY: `product` is our own and holds all rows.
-    unsafe { strided(dims, target, weight, matrix, 1.0) };
+    unsafe { strided(dims, target, weight, matrix) };
     let len = pixels / task.pictures.len();
     let picture_len = shape.out_channels * shape.out_plane();
     for (channel, product) in product.chunks_exact(pixels).enumerate() {
@@ -162,7 +170,8 @@ fn forward_lines(
 }
 
 /// [`forward`] and then the largest value of every window, picture by picture: the output of the convolution stays in the
-/// cache. An activation that never falls may come after the largest values as well as before.
+/// cache. An offset, and an activation that never falls, come after the largest values, which are fewer: the results are
+/// the same.
 pub(crate) fn forward_pooled(
     (shape, pool): (&ConvShape, &PoolShape),
     x: &[f32],
@@ -177,8 +186,7 @@ pub(crate) fn forward_pooled(
     let picture = |at: usize, y: &mut [f32], places: Option<&mut [u32]>| {
         let mut whole = Buffer::scratch(shape.out_channels * shape.out_plane());
         let mut task = Task::new(shape, plan, at);
-        let end_of_sums = (end.offset, Activation::None);
-        forward_task(&mut task, (x, weight), end_of_sums, &mut whole);
+        forward_task(&mut task, (x, weight), (None, Activation::None), &mut whole);
         match places {
             Some(places) => {
                 let planes = whole.chunks_exact(pool.plane());
@@ -189,6 +197,11 @@ pub(crate) fn forward_pooled(
                     .for_each(|(x, (y, places))| pool::largest(pool, x, y, places));
             }
             None => pool::largest_of_planes(pool, &whole, y),
+        }
+        if let Some(offset) = end.offset {
+            for (y, &offset) in y.chunks_exact_mut(pool.out_plane().max(1)).zip(offset) {
+                add_to_plane(y, offset);
+            }
         }
         activation::forward_in_place(end.activation, y);
     };
@@ -306,7 +319,7 @@ impl ConvGradient<'_> {
                     };
                     let dims = (shape.rows(), channels, task.pixels(&lines));
                     // SAFETY: `dw` is borrowed exclusively and holds the weights of one group.
-                    unsafe { strided(dims, target, matrix, dy, 1.0) };
+                    unsafe { strided(dims, target, matrix, dy) };
                 }
             }
             if let Some(dx) = dx {
@@ -444,7 +457,7 @@ impl ConvGradient<'_> {
         };
         let dims = (shape.rows(), pixels, shape.out_channels / shape.groups);
         // SAFETY: `matrix` is borrowed exclusively and holds all rows by the assertion.
-        unsafe { strided(dims, target, weight, dy, 1.0) };
+        unsafe { strided(dims, target, weight, dy) };
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn max_forward(shape: &PoolShape, x: &[f32], y: &mut [f32], places: &
 /// [`max_forward`] of one plane.
 pub(super) fn largest(shape: &PoolShape, x: &[f32], y: &mut [f32], places: &mut [u32]) {
     if shape.is_halving() {
-        if !quarter::largest(shape, x, y, places) {
+        if !quarter::largest(shape, x, y, Some(&mut *places)) {
             largest_of_four(shape, x, y, places);
         }
         return;
@@ -85,13 +85,19 @@ pub(crate) fn max_values(shape: &PoolShape, x: &[f32], y: &mut [f32]) {
 
 /// [`max_values`] of whole planes.
 pub(super) fn largest_of_planes(shape: &PoolShape, x: &[f32], y: &mut [f32]) {
+    let planes = || x.chunks_exact(shape.plane());
+    if shape.is_halving() {
+        let mut planes = planes().zip(y.chunks_exact_mut(shape.out_plane()));
+        if planes.all(|(x, y)| quarter::largest(shape, x, y, None)) {
+            return;
+        }
+    }
     let ([_, kernel], [_, stride], [_, padding]) = (shape.kernel, shape.stride, shape.padding);
     // A line with its padding, split by the column modulo the stride: windows then lie side by side in shifted stretches.
     let phase_len = shape.out_width + (kernel - 1) / stride;
     let mut line = vec![f32::NEG_INFINITY; (phase_len * stride).max(padding + shape.width)];
     let mut phases = vec![f32::NEG_INFINITY; phase_len * stride];
-    let planes = x.chunks_exact(shape.plane());
-    for (x, y) in planes.zip(y.chunks_exact_mut(shape.out_plane())) {
+    for (x, y) in planes().zip(y.chunks_exact_mut(shape.out_plane())) {
         for (oy, y) in y.chunks_exact_mut(shape.out_width).enumerate() {
             let (start, end) = window(
                 oy,

@@ -10,7 +10,7 @@ use crate::precision::Precision;
 
 pub(crate) use super::gemm::{Bias, Output, Target, View};
 
-/// `c = factor * a b`, or added to `c`, on this thread. `dims` is `(m, n, k)`.
+/// `c = a b`, or added to `c`, on this thread. `dims` is `(m, n, k)`.
 ///
 /// # Safety
 /// `target` must be valid for `m` rows of `n` values, and nobody else may use them meanwhile.
@@ -19,14 +19,28 @@ pub(crate) unsafe fn strided(
     target: Target,
     a: View<'_>,
     b: View<'_>,
-    factor: f32,
+) {
+    // SAFETY: by the promise of the caller.
+    unsafe { ended(dims, Output::plain(target), a, b) };
+}
+
+/// As [`strided`] in any precision, times a factor.
+///
+/// # Safety
+/// As [`strided`].
+pub(crate) unsafe fn scaled(
+    (precision, factor): (Precision, f32),
+    dims: (usize, usize, usize),
+    target: Target,
+    a: View<'_>,
+    b: View<'_>,
 ) {
     let output = Output {
         factor,
         ..Output::plain(target)
     };
     // SAFETY: by the promise of the caller.
-    unsafe { ended(dims, output, a, b) };
+    unsafe { run((Threads::One, precision), dims, output, a, b) };
 }
 
 /// As [`strided`], with any end.

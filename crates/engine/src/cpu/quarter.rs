@@ -10,16 +10,28 @@ use crate::op::PoolShape;
 /// Windows that are computed side by side.
 const LANES: usize = 16;
 
-/// Does it where the processor can and a line has enough windows; false if not.
-pub(super) fn largest(shape: &PoolShape, x: &[f32], y: &mut [f32], places: &mut [u32]) -> bool {
+/// Does it where the processor can and a line has enough windows; false if not. Places only if they are asked for.
+pub(super) fn largest(
+    shape: &PoolShape,
+    x: &[f32],
+    y: &mut [f32],
+    places: Option<&mut [u32]>,
+) -> bool {
     let is_able = level() >= SimdLevel::Avx512 && shape.out_width >= LANES;
+    assert!(
+        places
+            .as_ref()
+            .is_none_or(|places| places.len() >= shape.out_plane())
+    );
     if is_able {
         assert!(x.len() >= shape.plane() && y.len() >= shape.out_plane());
-        assert!(places.len() >= shape.out_plane());
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the processor has the level; planes are as long as the shape says.
         unsafe {
-            x86::largest(shape, x, y, places);
+            match places {
+                Some(places) => x86::largest::<true>(shape, x, y, places.as_mut_ptr()),
+                None => x86::largest::<false>(shape, x, y, std::ptr::null_mut()),
+            }
         }
     }
     is_able
@@ -33,10 +45,15 @@ mod x86 {
     use crate::op::PoolShape;
 
     /// # Safety
-    /// The CPU has AVX-512 F; windows of two by two lie side by side, at least [`LANES`] in a line, and all slices are
-    /// planes of the shape.
+    /// The CPU has AVX-512 F; windows of two by two lie side by side, at least [`LANES`] in a line, and both slices, and
+    /// the places if `PLACES` says so, are planes of the shape.
     #[target_feature(enable = "avx512f")]
-    pub(super) unsafe fn largest(shape: &PoolShape, x: &[f32], y: &mut [f32], places: &mut [u32]) {
+    pub(super) unsafe fn largest<const PLACES: bool>(
+        shape: &PoolShape,
+        x: &[f32],
+        y: &mut [f32],
+        places: *mut u32,
+    ) {
         let (width, ow) = (shape.width, shape.out_width);
         let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
         let even = _mm512_add_epi32(lanes, lanes);
@@ -69,7 +86,9 @@ mod x86 {
                     }
                     let out = line * ow + start;
                     _mm512_storeu_ps(y.as_mut_ptr().add(out), best);
-                    _mm512_storeu_si512(places.as_mut_ptr().add(out).cast(), place);
+                    if PLACES {
+                        _mm512_storeu_si512(places.add(out).cast(), place);
+                    }
                 }
             }
         }
@@ -97,9 +116,16 @@ mod tests {
             let (shape, _) = PoolShape::check("pool", x.shape(), Pool2d::square(2)).unwrap();
             let mut y = vec![0.0; shape.out_plane()];
             let mut places = vec![0; y.len()];
-            if !largest(&shape, x.data(), &mut y, &mut places) {
+            if !largest(&shape, x.data(), &mut y, Some(&mut places)) {
                 return;
             }
+            let mut values = vec![0.0; y.len()];
+            assert!(largest(&shape, x.data(), &mut values, None));
+            assert!(
+                y.iter()
+                    .zip(&values)
+                    .all(|(a, b)| a.to_bits() == b.to_bits())
+            );
             for (out, (y, place)) in y.iter().zip(&places).enumerate() {
                 let (line, column) = (out / shape.out_width, out % shape.out_width);
                 let first = 2 * (line * shape.width + column);

@@ -234,6 +234,8 @@ pub(crate) struct Attention {
     pub(crate) keys_valid: Option<Vec<bool>>,
     /// A query sees the keys up to its own place.
     pub(crate) causal: bool,
+    /// What its products multiply, on the way back too.
+    pub(crate) precision: Precision,
 }
 
 /// The three inputs; slices that begin at the first value of the first record.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::buffer::Buffer;
 use crate::error::{EngineError, named_shape, require, require_setting};
 use crate::kernels::{Attention, AttentionGradient, AttentionInputs, kernels};
+use crate::precision::Precision;
 use crate::tape::{Backward, Tape, Var};
 use crate::tensor::Tensor;
 
@@ -23,6 +24,7 @@ fn check(
     (batch, num_queries, num_keys): (usize, usize, usize),
     (dim, heads): (usize, usize),
     mask: AttentionMask,
+    precision: Precision,
 ) -> Result<Attention, EngineError> {
     let divides = heads > 0 && dim % heads == 0 && dim > 0;
     require_setting(divides, OP, "heads", heads, "a divisor of the width")?;
@@ -44,6 +46,7 @@ fn check(
         kv_stride: dim,
         keys_valid: mask.keys_valid,
         causal: mask.causal,
+        precision,
     })
 }
 
@@ -80,7 +83,12 @@ impl Tape<'_> {
         };
         let fits = (batch, dim) == (k_batch, k_dim) && k.shape() == v.shape();
         require(fits, OP, shapes, expected)?;
-        let attention = check((batch, num_queries, num_keys), (dim, heads), mask)?;
+        let attention = check(
+            (batch, num_queries, num_keys),
+            (dim, heads),
+            mask,
+            self.precision(),
+        )?;
         let mut out = Buffer::scratch(q.data().len());
         let mut log_sums = Buffer::scratch(batch * heads * num_queries);
         let inputs = AttentionInputs {
@@ -140,7 +148,12 @@ impl Tape<'_> {
         };
         require(packed % 3 == 0, OP, got, expected)?;
         let dim = packed / 3;
-        let mut attention = check((batch, tokens, tokens), (dim, heads), mask)?;
+        let mut attention = check(
+            (batch, tokens, tokens),
+            (dim, heads),
+            mask,
+            self.precision(),
+        )?;
         attention.q_stride = packed;
         attention.kv_stride = packed;
         let mut out = Buffer::scratch(batch * tokens * dim);

@@ -2,7 +2,7 @@
 
 use engine::{
     Activation, AttentionMask, CrossEntropy, Gradient, Gradients, Optimizer, OptimizerConfig,
-    ParamKind, Parameters, Tape, Targets, Tensor, check::random_tensor,
+    ParamKind, Parameters, Precision, Tape, Targets, Tensor, check::random_tensor,
 };
 
 /// Rounding of f32 sums of a few dozen terms of order 1, taken in another order.
@@ -203,4 +203,39 @@ fn values_that_reach_no_loss_cost_no_gradient() {
     tape.backward(&loss, &mut gradients).unwrap();
     assert_eq!(tape.input_gradient(&x).unwrap().item(), 4.0);
     assert!(tape.input_gradient(&unused).is_none());
+}
+
+#[test]
+fn attention_in_bf16_is_that_of_rounded_numbers() {
+    let shape = [2, 70, 3 * 64];
+    let run = |precision| {
+        let mut parameters = Parameters::new();
+        let qkv = random_tensor(&shape, 1);
+        let qkv = parameters.add("qkv", ParamKind::Weight, qkv).unwrap();
+        let mut gradients = Gradients::new(&parameters);
+        let mut tape = Tape::training(&parameters, 1).with_precision(precision);
+        let x = tape.param(qkv);
+        let mask = AttentionMask {
+            keys_valid: None,
+            causal: true,
+        };
+        let y = tape.attention_packed(&x, 2, mask).unwrap();
+        let slopes = tape.constant(random_tensor(y.shape(), 2));
+        let product = tape.mul(&y, &slopes).unwrap();
+        let loss = tape.sum(&product).unwrap();
+        tape.backward(&loss, &mut gradients).unwrap();
+        [
+            y.tensor().data().to_vec(),
+            gradients.dense(qkv).unwrap().to_vec(),
+        ]
+    };
+    let exact = run(Precision::F32);
+    let rounded = run(Precision::Bf16);
+    for (exact, rounded) in exact.iter().zip(&rounded) {
+        let largest = exact.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+        let errors = exact.iter().zip(rounded).map(|(a, b)| (a - b).abs());
+        let error = errors.fold(0.0, f32::max) / largest;
+        // Each number of a product is off by at most 2^-9 of itself; f32 alone would be off by 2^-24.
+        assert!(error > 1e-5 && error < 0.02, "{error}");
+    }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::kernel::{Cells, Kernel};
 use super::operand::Operand;
+use super::pairs;
 #[cfg(target_arch = "x86_64")]
 use super::transpose::{self, Lines};
 use crate::cpu::simd;
@@ -62,11 +63,17 @@ pub(super) fn pack(
                 }
                 return;
             }
+            #[cfg(target_arch = "x86_64")]
+            if let Some(view) = operand.view().filter(|view| view.row_stride == 1) {
+                // SAFETY: kernels of pairs are chosen only where the CPU has AVX-512 BF16.
+                unsafe { pairs::side_by_side(view, (lines, depth), width, out) };
+                return;
+            }
             let panel = width * depth.len();
             let staging = &mut staging[..lines.len().div_ceil(width) * panel];
             operand.pack(lines, depth, width, staging);
             let panels = staging.chunks_exact(panel).zip(out.chunks_exact_mut(len));
-            panels.for_each(|(panel, out)| pair_up(panel, width, out));
+            panels.for_each(|(panel, out)| pairs::join(panel, width, out));
         }
     }
 }
@@ -78,7 +85,9 @@ pub(super) fn staging_len(
     lines: usize,
     depth: usize,
 ) -> usize {
-    let is_read_directly = operand.view().is_some_and(|view| view.column_stride == 1);
+    let is_read_directly = operand
+        .view()
+        .is_some_and(|view| view.column_stride == 1 || view.row_stride == 1);
     match kernel.cells {
         Cells::Pairs if !is_read_directly => lines * depth,
         _ => 0,
@@ -101,88 +110,7 @@ pub(super) fn copy(kernel: &Kernel, values: &[f32], out: &mut [f32]) {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: kernels of pairs are chosen only where the CPU has AVX-512 BF16.
             unsafe {
-                copy_pairs(values, out);
-            }
-        }
-    }
-}
-
-/// Joins each two neighbours to a pair; the last one alone if their number is odd.
-///
-/// # Safety
-/// The CPU has AVX-512 BF16.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512bf16,avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-unsafe fn copy_pairs(values: &[f32], out: &mut [f32]) {
-    use std::arch::x86_64::*;
-    let (many, rest) = values.as_chunks::<32>();
-    let (many_out, rest_out) = out.split_at_mut(many.len() * 16);
-    // SAFETY: chunks have the lengths that are read and written; both vectors are 64 bytes.
-    unsafe {
-        for (values, out) in many.iter().zip(many_out.chunks_exact_mut(16)) {
-            let low = _mm512_loadu_ps(values.as_ptr());
-            let high = _mm512_loadu_ps(values[16..].as_ptr());
-            let pairs: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(high, low));
-            _mm512_storeu_si512(out.as_mut_ptr().cast(), pairs);
-        }
-    }
-    for (two, out) in rest.chunks(2).zip(rest_out) {
-        let second = two.get(1).map_or(0, |&second| rounded(second));
-        *out = f32::from_bits(rounded(two[0]) | (second << 16));
-    }
-}
-
-/// Joins the numbers of each two neighbouring depths of a panel; the last one alone if their number is odd.
-fn pair_up(panel: &[f32], width: usize, out: &mut [f32]) {
-    #[cfg(target_arch = "x86_64")]
-    if width == 32 && panel.len() == 2 * out.len() {
-        // SAFETY: kernels of pairs are chosen only where the CPU has AVX-512 BF16.
-        unsafe { pair_up_32(panel, out) };
-        return;
-    }
-    simd::run(
-        #[inline(always)]
-        || {
-            for (two, out) in panel.chunks(2 * width).zip(out.chunks_exact_mut(width)) {
-                let (first, second) = two.split_at(width);
-                if second.is_empty() {
-                    for (out, &first) in out.iter_mut().zip(first) {
-                        *out = f32::from_bits(rounded(first));
-                    }
-                } else {
-                    for ((out, &first), &second) in out.iter_mut().zip(first).zip(second) {
-                        *out = f32::from_bits(rounded(first) | (rounded(second) << 16));
-                    }
-                }
-            }
-        },
-    );
-}
-
-/// As [`pair_up`] for panels of 32 lines and an even depth.
-///
-/// # Safety
-/// The CPU has AVX-512 BF16.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512bf16,avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-unsafe fn pair_up_32(panel: &[f32], out: &mut [f32]) {
-    use std::arch::x86_64::*;
-    // Takes turns between the halves: 0, 16, 1, 17, ..
-    let mut turns = [0_i16; 32];
-    for (at, turn) in turns.iter_mut().enumerate() {
-        *turn = (at / 2 + 16 * (at % 2)) as i16;
-    }
-    // SAFETY: 64 bytes are read of an array of as many; chunks have the lengths that are read and written; all
-    // vectors are 64 bytes without invalid values.
-    unsafe {
-        let turns = _mm512_loadu_si512(turns.as_ptr().cast());
-        for (two, out) in panel.chunks_exact(64).zip(out.chunks_exact_mut(32)) {
-            for half in [0, 16] {
-                let first = _mm512_loadu_ps(two[half..].as_ptr());
-                let second = _mm512_loadu_ps(two[32 + half..].as_ptr());
-                let both: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(second, first));
-                let pairs = _mm512_permutexvar_epi16(turns, both);
-                _mm512_storeu_si512(out[half..].as_mut_ptr().cast(), pairs);
+                pairs::copy(values, out);
             }
         }
     }

@@ -15,6 +15,7 @@ mod kernel;
 mod lanes;
 mod operand;
 mod packed;
+mod pairs;
 mod plan;
 mod scratch;
 mod small;
