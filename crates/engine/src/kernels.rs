@@ -105,7 +105,14 @@ pub(crate) trait Kernels: Sync {
 
     // Convolutions
     /// `y = conv(x, weight)` with its end.
-    fn conv2d(&self, shape: &ConvShape, x: &[f32], weight: &[f32], end: ConvEnd<'_>, y: &mut [f32]);
+    fn conv2d(
+        &self,
+        shape: &ConvShape,
+        x: &[f32],
+        weight: Weight<'_>,
+        end: ConvEnd<'_>,
+        y: &mut [f32],
+    );
     /// Whether [`Kernels::conv2d_max_pool`] is the way for a shape; if not, both are done apart.
     fn pools_convolution(&self, shape: &ConvShape) -> bool;
     /// The largest values of the windows of `conv(x, weight)`, with its end, and their places where they are wanted.

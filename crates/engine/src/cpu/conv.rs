@@ -3,7 +3,7 @@
 use super::parallel::map;
 use super::winograd::{self, TileSize};
 use super::{activation, conv_single, conv_unfolded, math, simd};
-use crate::kernels::{ChannelShape, ConvEnd, ConvGradient, OutGradient};
+use crate::kernels::{ChannelShape, ConvEnd, ConvGradient, OutGradient, Weight};
 use crate::op::{Activation, ConvShape};
 
 /// How the three products of a convolution are computed.
@@ -43,12 +43,12 @@ pub(crate) fn pools(shape: &ConvShape) -> bool {
 pub(crate) fn forward(
     shape: &ConvShape,
     x: &[f32],
-    weight: &[f32],
+    weight: Weight<'_>,
     end: ConvEnd<'_>,
     y: &mut [f32],
 ) {
     match Algorithm::choose(shape) {
-        Algorithm::Unfolded => conv_unfolded::forward(shape, x, weight, end, y),
+        Algorithm::Unfolded => conv_unfolded::forward(shape, x, weight.values, end, y),
         Algorithm::Winograd(size) => {
             let finish = |at: usize, y: &mut [f32]| finish(end, at, y);
             let affine = (end.scale, end.offset);

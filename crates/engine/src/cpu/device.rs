@@ -154,7 +154,7 @@ impl Kernels for Cpu {
         &self,
         shape: &ConvShape,
         x: &[f32],
-        weight: &[f32],
+        weight: Weight<'_>,
         end: ConvEnd<'_>,
         y: &mut [f32],
     ) {

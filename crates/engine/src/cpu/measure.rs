@@ -4,7 +4,7 @@ use super::conv::Algorithm;
 use super::winograd::{self, TileSize};
 use super::{conv, conv_unfolded};
 use crate::check::random_tensor;
-use crate::kernels::{ConvEnd, ConvGradient, OutGradient};
+use crate::kernels::{ConvEnd, ConvGradient, OutGradient, Weight};
 use crate::op::{Conv2d, ConvShape};
 
 /// The three products of a convolution.
@@ -69,14 +69,18 @@ impl Convolution {
             dy: OutGradient::Whole(&self.y),
         };
         let end = ConvEnd::default();
+        let weight = Weight {
+            values: &self.weight,
+            kept: None,
+        };
         match (pass, algorithm) {
-            (0, 0) => conv::forward(shape, &self.x, &self.weight, end, &mut self.y),
+            (0, 0) => conv::forward(shape, &self.x, weight, end, &mut self.y),
             (0, 1) => conv_unfolded::forward(shape, &self.x, &self.weight, end, &mut self.y),
             (0, _) => winograd::forward(
                 size,
                 shape,
                 &self.x,
-                (&self.weight, (None, None)),
+                (weight, (None, None)),
                 &|_, _| {},
                 &mut self.y,
             ),

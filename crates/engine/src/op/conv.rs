@@ -252,7 +252,8 @@ impl Tape<'_> {
             activation: inner,
             ..ConvEnd::default()
         };
-        kernels().conv2d(&shape, x.data(), values.data(), end, &mut result);
+        let values = parameters.weight(weight, self.is_training());
+        kernels().conv2d(&shape, x.data(), values, end, &mut result);
         let activated = if at_once {
             Activated::done(activation, &out_shape, result, needs)
         } else {

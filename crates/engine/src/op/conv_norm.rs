@@ -32,8 +32,9 @@ impl Tape<'_> {
             let sums = self.conv2d(x, weight, None, conv, Activation::None)?;
             return self.batch_norm(&sums, norm, residual, relu);
         }
-        let weight = self.parameters().get(weight);
-        let shape = ConvShape::check(x.shape(), weight.shape(), conv)?;
+        let parameters = self.parameters();
+        let shape = ConvShape::check(x.shape(), parameters.get(weight).shape(), conv)?;
+        let weight = parameters.weight(weight, false);
         let out_shape = shape.out_shape();
         self.check_batch_norm(&out_shape, norm, residual)?;
         let (scale, offset) = self.running_factors(norm);
@@ -48,7 +49,7 @@ impl Tape<'_> {
             },
         };
         let mut y = Buffer::scratch(out_shape.iter().product());
-        kernels().conv2d(&shape, x.data(), weight.data(), end, &mut y);
+        kernels().conv2d(&shape, x.data(), weight, end, &mut y);
         Ok(self.constant(Tensor::from_buffer(&out_shape, y)))
     }
 }

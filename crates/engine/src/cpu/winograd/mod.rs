@@ -29,10 +29,11 @@ use lanes::{Lanes, Plain};
 use product::{Factor, Left, PANEL, Panel, Place, panel_product};
 use tiles::{Spread, collect, spread};
 use transform::{Tiling, Winograd};
-use weight::{DEPTHS, Kernels, Side, Source};
+use weight::{DEPTHS, Kernels, Side, Source, Taps};
 
 use super::parallel::{Shared, for_each};
 use crate::buffer::Buffer;
+use crate::kernels::Weight;
 use crate::op::ConvShape;
 
 /// Outputs of a tile along one axis.
@@ -93,14 +94,18 @@ pub(crate) fn forward(
     size: TileSize,
     shape: &ConvShape,
     x: &[f32],
-    (weight, affine): (&[f32], Affine<'_>),
+    (weight, affine): (Weight<'_>, Affine<'_>),
     finish: Finish<'_>,
     y: &mut [f32],
 ) {
     let geometry = Geometry::forward(shape);
+    let channels = (shape.out_channels, shape.in_channels);
     let weight = Source {
-        weight,
-        channels: (shape.out_channels, shape.in_channels),
+        weight: weight.values,
+        taps: weight
+            .kept
+            .and_then(|place| place.get(|| Taps::new(weight.values, channels))),
+        channels,
         side: Side::Forward,
     };
     widest!(run, size, &geometry, x, (weight, affine), finish, y)
@@ -117,6 +122,7 @@ pub(crate) fn backward_input(
     let geometry = Geometry::backward(shape);
     let weight = Source {
         weight,
+        taps: None,
         channels: (shape.out_channels, shape.in_channels),
         side: Side::Backward,
     };

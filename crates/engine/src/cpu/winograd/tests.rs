@@ -116,11 +116,26 @@ impl Case {
         let geometry = Geometry::forward(shape);
         let source = |side| Source {
             weight: &self.w,
+            taps: None,
             channels,
             side,
         };
         let weight = (source(Side::Forward), (None, None));
         run::<V, M, N>(&geometry, &self.x, weight, &|_, _| {}, &mut y);
+        let taps = Taps::new(&self.w, channels);
+        let mut from_kept = vec![f32::NAN; y.len()];
+        let kept = Source {
+            taps: Some(&taps),
+            ..weight.0
+        };
+        run::<V, M, N>(
+            &geometry,
+            &self.x,
+            (kept, weight.1),
+            &|_, _| {},
+            &mut from_kept,
+        );
+        assert_eq!(y, from_kept);
         let mut dx = vec![f32::NAN; self.x.len()];
         let turned = Geometry::backward(shape);
         let weight = (source(Side::Backward), (None, None));
@@ -187,7 +202,11 @@ fn scale_offset_and_finish_come_after_the_sum() {
             .enumerate()
             .for_each(|(place, y)| *y += (at + place) as f32);
     };
-    let weight = (&*case.w, (Some(&*scale), Some(&*bias)));
+    let weight = Weight {
+        values: &case.w,
+        kept: None,
+    };
+    let weight = (weight, (Some(&*scale), Some(&*bias)));
     forward(
         TileSize::Four,
         &case.shape,

@@ -84,10 +84,30 @@ fn kernels_panel(output: usize, depth: usize, width: usize) -> (usize, usize) {
     (first * depth + (output - first), PANEL.min(width - first))
 }
 
+/// A weight as the lanes of a forward pass read it: `[O / LANES, C * TAPS, LANES]`, zeros after the last output.
+pub(super) struct Taps(Vec<f32>);
+
+impl Taps {
+    /// Of a weight `[O, C, 3, 3]`; `channels` is `(O, C)`.
+    pub(super) fn new(weight: &[f32], (outputs, inputs): (usize, usize)) -> Self {
+        let columns = inputs * TAPS;
+        let mut taps = vec![0.0; outputs.next_multiple_of(LANES) * columns];
+        for (output, row) in weight.chunks_exact(columns).enumerate() {
+            let block = &mut taps[output / LANES * LANES * columns..][..LANES * columns];
+            for (lanes, value) in block.chunks_exact_mut(LANES).zip(row) {
+                lanes[output % LANES] = *value;
+            }
+        }
+        Self(taps)
+    }
+}
+
 /// Weights `[O, C, 3, 3]` and which side of them is the output; `channels` is `(O, C)`.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'a> {
     pub(super) weight: &'a [f32],
+    /// The same for the lanes of a forward pass, if that is kept.
+    pub(super) taps: Option<&'a Taps>,
     pub(super) channels: (usize, usize),
     pub(super) side: Side,
 }
@@ -130,9 +150,31 @@ impl Source<'_> {
     ) where
         Winograd<M>: Tiling<M, N>,
     {
-        let (outer, inner) = self.channels;
-        let first = block * LANES;
+        let inner = self.channels.1;
+        if let (Side::Forward, Some(Taps(taps))) = (self.side, self.taps) {
+            let start = block * inner + depths.start;
+            let taps = &taps[start * TAPS * LANES..][..depths.len() * TAPS * LANES];
+            // SAFETY: by the promise of the caller.
+            unsafe { self.transform::<V, M, N>(taps, depths, to, plane) };
+            return;
+        }
         let mut taps = Buffer::scratch(depths.len() * TAPS * LANES);
+        // SAFETY: by the promise of the caller.
+        unsafe {
+            self.gather::<V>(block * LANES, &depths, &mut taps);
+            self.transform::<V, M, N>(&taps, depths, to, plane);
+        }
+    }
+
+    /// The taps of sixteen outputs, from `first` on, and some depths: `[depths, TAPS, LANES]`.
+    #[inline(always)]
+    unsafe fn gather<V: Lanes>(
+        &self,
+        first: usize,
+        depths: &std::ops::Range<usize>,
+        taps: &mut [f32],
+    ) {
+        let (outer, inner) = self.channels;
         // SAFETY: rows and columns of the weights that exist.
         unsafe {
             match self.side {
@@ -155,6 +197,22 @@ impl Source<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// The kernels of sixteen outputs and some depths in the transformed domain.
+    #[inline(always)]
+    unsafe fn transform<V: Lanes, const M: usize, const N: usize>(
+        &self,
+        taps: &[f32],
+        depths: std::ops::Range<usize>,
+        to: impl Fn(usize) -> *mut f32,
+        plane: usize,
+    ) where
+        Winograd<M>: Tiling<M, N>,
+    {
+        // SAFETY: by the promise of the caller; `taps` holds whole kernels.
+        unsafe {
             for (index, depth) in depths.enumerate() {
                 let taps = taps[index * TAPS * LANES..][..TAPS * LANES].as_ptr();
                 let mut kernel = [[V::zero(); 3]; 3];
