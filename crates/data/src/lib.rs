@@ -24,6 +24,7 @@ mod series;
 mod shard_order;
 pub mod sound;
 mod source;
+mod spill;
 pub mod split;
 mod table;
 mod target;

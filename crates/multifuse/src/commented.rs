@@ -25,7 +25,11 @@ const COMMENTS: &[(&str, &str)] = &[
     ),
     (
         "cache_mib",
-        "most memory for decoded media, in MiB; further ones are decoded again",
+        "most memory for decoded media, in MiB; further ones lie in a temporary file",
+    ),
+    (
+        "cache_disk_mib",
+        "most room for that file, in MiB, and half of what is free; further ones are decoded again",
     ),
     (
         "memory_limit",

@@ -292,7 +292,8 @@ fn open(
     let options = DatasetOptions {
         forms: expert::forms(&config.experts, columns)?,
         on_bad: config.data.on_bad,
-        cache_bytes: config.data.cache_mib << 20,
+        cache_bytes: config.data.cache_mib.saturating_mul(1 << 20),
+        cache_disk_bytes: config.data.cache_disk_mib.saturating_mul(1 << 20),
         threads,
         absent_columns: false,
         ..DatasetOptions::default()

@@ -50,6 +50,8 @@ pub struct DataConfig {
     pub on_bad: OnBad,
     /// Most memory for decoded media, in MiB.
     pub cache_mib: usize,
+    /// Most room of the temporary folder for decoded media beyond that, in MiB; at most half of what is free.
+    pub cache_disk_mib: usize,
     /// Most memory of the process: bounds the cache of media and the records that experts are fitted on.
     pub memory_limit: Option<ByteSize>,
 }
@@ -66,7 +68,8 @@ impl Default for DataConfig {
             weight: None,
             validation: Validation::default(),
             on_bad: OnBad::default(),
-            cache_mib: 512,
+            cache_mib: 128,
+            cache_disk_mib: 4096,
             memory_limit: None,
         }
     }

@@ -80,6 +80,7 @@ fn open(folder: &Path, names: &[String], size_px: usize, cache_bytes: usize) -> 
         forms: vec![data::Form::Picture { size_px }],
         threads: WORKERS,
         cache_bytes,
+        cache_disk_bytes: 0,
         ..DatasetOptions::default()
     };
     let table = Arc::new(Table::from_records(records, folder));

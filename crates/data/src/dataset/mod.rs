@@ -7,12 +7,13 @@ use std::{
     sync::Arc,
 };
 
-use schema::{Column, OnBad, Picture, Series, SpectrogramForm};
+use schema::{Column, DataConfig, OnBad, Picture, Series, SpectrogramForm};
 
 use self::{cells::text_of, media::MediaColumn};
 use crate::{CellRef, DataError, Form, Item, Table, media::medium, sound::Spectrogram};
 
 mod cells;
+mod kept;
 mod media;
 #[cfg(test)]
 mod tests;
@@ -39,8 +40,11 @@ pub struct DatasetOptions {
     pub forms: Vec<Form>,
     /// What to do with a record that cannot be read.
     pub on_bad: OnBad,
-    /// Most memory for decoded media, in bytes; further ones are decoded again when asked for.
+    /// Most memory for decoded media, in bytes; further ones lie in a temporary file.
     pub cache_bytes: usize,
+    /// Most room of the temporary folder for them, in bytes, of which at most half of what is free is taken; further
+    /// ones are decoded again when asked for.
+    pub cache_disk_bytes: usize,
     /// Threads that decode; 0 for all cores. The result does not depend on it.
     pub threads: usize,
     /// Whether an input that the table lacks is a column of missing cells rather than an error (for prediction).
@@ -51,10 +55,12 @@ pub struct DatasetOptions {
 
 impl Default for DatasetOptions {
     fn default() -> Self {
+        let config = DataConfig::default();
         Self {
             forms: Vec::new(),
             on_bad: OnBad::Skip,
-            cache_bytes: 1 << 30,
+            cache_bytes: config.cache_mib << 20,
+            cache_disk_bytes: config.cache_disk_mib << 20,
             threads: 0,
             absent_columns: false,
             channels: BTreeMap::new(),
@@ -192,11 +198,11 @@ impl Dataset {
     }
 
     /// The archive that the media of a row are read from each time they are asked for; `None` where every archive's
-    /// media are in memory, or there are no archives.
+    /// media are kept decoded, or there are no archives.
     pub(crate) fn shard_to_read(&self) -> Option<impl Fn(usize) -> usize + '_> {
         let is_read = |row: usize| {
             self.values.iter().any(|values| match values.as_ref() {
-                Values::Media(media) => media.hashes[row].is_some() && media.cached[row].is_none(),
+                Values::Media(media) => media.hash(row).is_some() && !media.kept.is_planned(row),
                 _ => false,
             })
         };
@@ -251,7 +257,7 @@ impl Dataset {
             Some(Values::Number(numbers)) => numbers.get(row).is_some_and(|n| !n.is_nan()),
             Some(Values::Category { codes, .. }) => codes.get(row).is_some_and(|c| *c != u32::MAX),
             Some(Values::Date(dates)) => dates.get(row).is_some_and(|d| *d != i64::MIN),
-            Some(Values::Media(media)) => media.hashes.get(row).is_some_and(Option::is_some),
+            Some(Values::Media(media)) => media.hash(row).is_some(),
             Some(Values::Absent) | None => false,
         }
     }
@@ -295,19 +301,15 @@ impl Dataset {
         }
     }
 
-    /// A media cell in a form: from the cache, or decoded again.
+    /// A media cell in a form: kept, or decoded again.
     pub fn item(&self, col: usize, row: usize, form: Form) -> Option<Item> {
         let Some(Values::Media(media)) = self.values.get(col).map(Arc::as_ref) else {
             return None;
         };
-        (*media.hashes.get(row)?)?;
-        if let (Some(cached), Some(at)) = (
-            &media.cached[row],
-            media.forms.iter().position(|held| *held == form),
-        ) {
-            return cached.get(at).cloned();
-        }
-        self.read_cell(col, row, &[form]).ok()?.1.pop()
+        media.hash(row)?;
+        media
+            .item(row, form)
+            .or_else(|| self.read_cell(col, row, &[form]).ok()?.1.pop())
     }
 
     /// The picture of an image cell scaled to a square of `size_px` pixels.
@@ -367,7 +369,7 @@ impl Dataset {
     /// A number that is equal for media of identical content; for grouping, never stored.
     pub fn media_hash(&self, col: usize, row: usize) -> Option<u64> {
         match self.values.get(col).map(Arc::as_ref) {
-            Some(Values::Media(media)) => *media.hashes.get(row)?,
+            Some(Values::Media(media)) => media.hash(row),
             _ => None,
         }
     }

@@ -89,7 +89,7 @@ fn pictures_are_the_same_for_any_number_of_threads_and_any_cache() {
     let cells: Vec<Cell> = (0..12_u8)
         .map(|i| Cell::Bytes(plain_png(9, [i, 2 * i, 3 * i])))
         .collect();
-    let open = |threads, cache_bytes| {
+    let open = |threads, cache_bytes, cache_disk_bytes| {
         let records = cells
             .iter()
             .map(|cell| Record::new().with("x", cell.clone()))
@@ -98,13 +98,27 @@ fn pictures_are_the_same_for_any_number_of_threads_and_any_cache() {
             forms: vec![Form::Picture { size_px: 4 }, Form::Picture { size_px: 6 }],
             threads,
             cache_bytes,
+            cache_disk_bytes,
             ..Default::default()
         };
         dataset(records, &[input("x", Modality::Image)], &options)
     };
-    let first = open(1, usize::MAX);
-    for (threads, cache_bytes) in [(2, usize::MAX), (8, 500), (0, 0)] {
-        let other = open(threads, cache_bytes);
+    let first = open(1, usize::MAX, 0);
+    let kept = |dataset: &Dataset| match &*dataset.values[0] {
+        Values::Media(media) => (media.kept.num_in_memory(), media.kept.num_in_file()),
+        _ => unreachable!(),
+    };
+    // A cell takes 4 * 4 * 3 + 6 * 6 * 3 = 156 bytes in its two forms.
+    let caches = [
+        (2, usize::MAX, 0, (12, 0)),
+        (8, 500, 0, (3, 0)),
+        (0, 0, 0, (0, 0)),
+        (8, 500, 1000, (3, 2 * 6)),
+        (1, 0, usize::MAX, (0, 2 * 12)),
+    ];
+    for (threads, cache_bytes, cache_disk_bytes, expected) in caches {
+        let other = open(threads, cache_bytes, cache_disk_bytes);
+        assert_eq!(kept(&other), expected);
         for row in 0..12 {
             // 5 is no size that was announced: decoded when asked for.
             for size in [4, 5, 6] {
@@ -124,20 +138,18 @@ fn the_cache_stays_within_its_bytes() {
     let options = DatasetOptions {
         forms: vec![Form::Picture { size_px: 4 }],
         cache_bytes: 100,
+        cache_disk_bytes: 200,
         ..Default::default()
     };
     let dataset = dataset(records, &[input("x", Modality::Image)], &options);
     let Values::Media(pictures) = &*dataset.values[0] else {
         unreachable!()
     };
-    assert_eq!(
-        pictures
-            .cached
-            .iter()
-            .filter(|cached| cached.is_some())
-            .count(),
-        2
-    );
+    // And four in 200.
+    let kept = &pictures.kept;
+    assert_eq!((kept.num_in_memory(), kept.num_in_file()), (2, 4));
+    let planned: Vec<bool> = (0..10).map(|row| kept.is_planned(row)).collect();
+    assert_eq!(planned, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(|row| row < 6));
 }
 
 #[test]

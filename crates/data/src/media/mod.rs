@@ -18,6 +18,7 @@ mod preview;
 mod series;
 mod shape;
 mod sounds;
+mod stored;
 mod volumes;
 
 pub use shape::{MediaShape, media_shape};

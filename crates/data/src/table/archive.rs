@@ -2,7 +2,7 @@
 
 use std::{fs::File, io, path::PathBuf, sync::Arc};
 
-use super::store::read_exact_at;
+use crate::spill::read_exact_at;
 
 /// A file whose bytes are read by position when a cell is asked for.
 #[derive(Debug, Clone)]

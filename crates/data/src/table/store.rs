@@ -3,8 +3,7 @@
 use std::{
     borrow::Cow,
     collections::VecDeque,
-    fs::File,
-    io::{self, Write},
+    io,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
@@ -12,7 +11,7 @@ use super::{
     CellRef,
     chunk::{Chunk, Slot, range},
 };
-use crate::DataError;
+use crate::{DataError, spill::SpillFile};
 
 /// Independent parts of the cache, so that threads seldom wait for each other.
 const SHARDS: usize = 16;
@@ -142,11 +141,10 @@ struct Place {
 /// The chunks of a cache part that were asked for last, the latest first.
 type Shard = Mutex<VecDeque<(usize, Arc<Chunk>)>>;
 
-/// Chunks in a file without a name: it is gone with the process, however that ends.
+/// Chunks in a temporary file.
 #[derive(Debug)]
 struct ChunkFile {
-    file: File,
-    end: u64,
+    file: SpillFile,
     places: Vec<Place>,
     shards: [Shard; SHARDS],
     /// The first thing that went wrong when reading; cells read after it may be missing.
@@ -156,8 +154,7 @@ struct ChunkFile {
 impl ChunkFile {
     fn create() -> io::Result<Self> {
         Ok(Self {
-            file: tempfile::tempfile()?,
-            end: 0,
+            file: SpillFile::create()?,
             places: Vec::new(),
             shards: Default::default(),
             fault: OnceLock::new(),
@@ -167,10 +164,9 @@ impl ChunkFile {
     fn push(&mut self, chunk: &Chunk) -> io::Result<()> {
         let (bytes, media) = chunk.encode();
         let len = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-        self.file.write_all(&bytes)?;
-        self.file.write_all(&media)?;
-        self.places.push(Place { at: self.end, len });
-        self.end += bytes.len() as u64 + media.len() as u64;
+        let at = self.file.push(&bytes)?;
+        self.file.push(&media)?;
+        self.places.push(Place { at, len });
         Ok(())
     }
 
@@ -207,15 +203,14 @@ impl ChunkFile {
         let first = self
             .places
             .get(index)
-            .map_or(self.end, |place| place.at + u64::from(place.len));
+            .map_or(self.file.end(), |place| place.at + u64::from(place.len));
         self.read(first + start, range(start, len).len())
             .unwrap_or_default()
     }
 
     fn read(&self, at: u64, len: usize) -> Option<Vec<u8>> {
-        let mut bytes = vec![0; len];
-        match read_exact_at(&self.file, &mut bytes, at) {
-            Ok(()) => Some(bytes),
+        match self.file.read(at, len) {
+            Ok(bytes) => Some(bytes),
             Err(error) => {
                 self.note(error.to_string());
                 None
@@ -226,25 +221,6 @@ impl ChunkFile {
     fn note(&self, what: String) {
         self.fault.get_or_init(|| what);
     }
-}
-
-#[cfg(unix)]
-pub(super) fn read_exact_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, bytes, at)
-}
-
-#[cfg(windows)]
-pub(super) fn read_exact_at(file: &File, mut bytes: &mut [u8], mut at: u64) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match std::os::windows::fs::FileExt::seek_read(file, bytes, at)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            read => {
-                bytes = &mut bytes[read..];
-                at += read as u64;
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -291,7 +267,7 @@ mod tests {
     fn a_file_that_cannot_be_read_back_is_noted() {
         let chunks = chunks(0);
         let file = chunks.file.as_ref().unwrap();
-        file.file.set_len(file.end / 2).unwrap();
+        file.file.truncate(file.file.end() / 2).unwrap();
         assert!(!chunks.cell(0, 0).is_missing());
         assert_eq!(chunks.fault(), None);
         assert!(chunks.cell(900, 0).is_missing());

@@ -12,7 +12,7 @@ use crate::{
 /// A quick network on one column of pictures; nothing is kept in memory.
 fn config(target: &str, input: &str) -> String {
     format!(
-        "[data]\ntarget = '{target}'\ninputs = ['{input}']\ncache_mib = 0\n\
+        "[data]\ntarget = '{target}'\ninputs = ['{input}']\ncache_mib = 0\ncache_disk_mib = 0\n\
          [[experts]]\nkind = 'network'\nname = 'joint'\ninputs = ['{input}']\n\
          [experts.encoders.{input}]\ntype = 'image_conv'\nsize_px = 32\n[experts.trainer]\nepochs = 2\nbatch_size = 8\n"
     )

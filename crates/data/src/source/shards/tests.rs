@@ -302,6 +302,7 @@ fn pictures_are_decoded_out_of_the_archive_and_broken_ones_counted() {
     let options = DatasetOptions {
         forms: vec![Form::Picture { size_px: 4 }],
         cache_bytes: 0,
+        cache_disk_bytes: 0,
         ..DatasetOptions::default()
     };
     let seen = AtomicUsize::new(0);
