@@ -12,9 +12,28 @@ use std::{
 /// # Errors
 /// Whatever the disk says, such as no room, no folder or no right; the earlier file is then as it was.
 pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> io::Result<()> {
+    write_atomic_with(path, |temporary| {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(temporary)?;
+        file.write_all(bytes)
+    })
+}
+
+/// The same for a file too large to stand in memory: `write` makes the temporary file at the path that it is given.
+///
+/// # Errors
+/// As [`write_atomic`], and whatever `write` says.
+pub fn write_atomic_with(
+    path: impl AsRef<Path>,
+    write: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<()> {
     let path = path.as_ref();
     let temporary = temporary_beside(path)?;
-    let written = write_synced(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    let written = write(&temporary)
+        .and_then(|()| sync(&temporary))
+        .and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         // The first error is the one worth telling.
         let _ = fs::remove_file(&temporary);
@@ -23,10 +42,8 @@ pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> io::Result<()> {
     sync_folder(folder_of(path))
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+fn sync(path: &Path) -> io::Result<()> {
+    OpenOptions::new().write(true).open(path)?.sync_all()
 }
 
 /// A hidden name in the same folder, since a rename cannot cross file systems; unique within and across processes.
@@ -98,6 +115,8 @@ mod tests {
         write_atomic(&path, b"first").unwrap();
         write_atomic(&path, b"second").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"second");
+        write_atomic_with(&path, |temporary| fs::write(temporary, b"third")).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"third");
         assert_eq!(folder.names(), ["a.json"]);
     }
 
@@ -108,6 +127,12 @@ mod tests {
         let path = folder.0.join("taken");
         fs::create_dir_all(path.join("inside")).unwrap();
         assert!(write_atomic(&path, b"bytes").is_err());
+        assert_eq!(folder.names(), ["taken"]);
+        let half = |temporary: &Path| {
+            fs::write(temporary, b"half")?;
+            Err(io::Error::other("no room"))
+        };
+        assert!(write_atomic_with(folder.0.join("new"), half).is_err());
         assert_eq!(folder.names(), ["taken"]);
         assert!(write_atomic(folder.0.join("no/such/folder"), b"").is_err());
         assert!(write_atomic("..", b"").is_err());

@@ -20,7 +20,7 @@ mod suggest;
 mod target;
 mod value;
 
-pub use atomic::write_atomic;
+pub use atomic::{write_atomic, write_atomic_with};
 pub use batch::{Batch, InputBatch, Payload, TargetBatch};
 pub use byte_size::ByteSize;
 pub use column::{Column, Modality, Role, Task};

@@ -4,12 +4,13 @@
 //! file's metadata. A file is written whole or not at all, and its content is checked before it is used.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
 };
 
 use engine::{Parameters, Tensor};
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use safetensors::{Dtype, SafeTensorError, SafeTensors, View, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::{error::TrainError, history::History, schedule::PlateauState, stop::EarlyStop};
@@ -108,6 +109,35 @@ pub(crate) fn put_into(
     }
 }
 
+/// A tensor on its way to disk, little-endian.
+struct Stored<'a>(&'a Tensor);
+
+impl View for Stored<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        self.0.shape()
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        let values = self.0.data();
+        if cfg!(target_endian = "little") {
+            Cow::Borrowed(bytemuck::cast_slice(values))
+        } else {
+            values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect()
+        }
+    }
+
+    fn data_len(&self) -> usize {
+        size_of_val(self.0.data())
+    }
+}
+
 impl Checkpoint {
     /// Name of the file in a run's checkpoint folder.
     pub const FILE: &'static str = "last.safetensors";
@@ -124,10 +154,8 @@ impl Checkpoint {
     pub fn save(&self, folder: &Path) -> Result<(), TrainError> {
         let path = Self::path(folder);
         std::fs::create_dir_all(folder).map_err(|error| TrainError::write(folder, error))?;
-        let bytes = self
-            .encode()
-            .map_err(|error| TrainError::write(&path, error))?;
-        schema::write_atomic(&path, &bytes).map_err(|error| TrainError::write(&path, error))
+        schema::write_atomic_with(&path, |temporary| self.write(temporary))
+            .map_err(|error| TrainError::write(&path, error))
     }
 
     /// Reads and checks the file of a folder for a network of `num_values` numbers; `None` if there is none.
@@ -154,17 +182,12 @@ impl Checkpoint {
         Self::decode(&bytes).map(Some).map_err(refuse)
     }
 
-    fn encode(&self) -> std::io::Result<Vec<u8>> {
+    /// Writes tensor by tensor: a copy of them all would be the largest thing in memory.
+    fn write(&self, path: &Path) -> std::io::Result<()> {
         let mut tensors = BTreeMap::new();
         for (group, values) in self.groups() {
-            for (name, tensor) in values {
-                let bytes: Vec<u8> = tensor
-                    .data()
-                    .iter()
-                    .flat_map(|value| value.to_le_bytes())
-                    .collect();
-                tensors.insert(format!("{group}/{name}"), (tensor.shape().to_vec(), bytes));
-            }
+            let named = values.iter();
+            tensors.extend(named.map(|(name, it)| (format!("{group}/{name}"), Stored(it))));
         }
         let progress = Progress {
             format: FORMAT,
@@ -173,18 +196,16 @@ impl Checkpoint {
         let progress = serde_json::to_string(&progress)?;
         let content = tensors
             .iter()
-            .map(|(name, (_, bytes))| (name.as_str(), bytes.as_slice()));
+            .map(|(name, tensor)| (name.as_str(), tensor.data()));
         let checksum = checksum(&progress, content);
         let metadata = HashMap::from([
             ("progress".to_owned(), progress),
             ("crc32c".to_owned(), format!("{checksum:08x}")),
         ]);
-        let mut views = Vec::with_capacity(tensors.len());
-        for (name, (shape, bytes)) in &tensors {
-            let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
-            views.push((name, view.map_err(std::io::Error::other)?));
-        }
-        safetensors::serialize(views, Some(metadata)).map_err(std::io::Error::other)
+        safetensors::serialize_to_file(tensors, Some(metadata), path).map_err(|error| match error {
+            SafeTensorError::IoError(error) => error,
+            other => std::io::Error::other(other),
+        })
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, String> {
@@ -203,7 +224,9 @@ impl Checkpoint {
             ));
         }
         let sorted: BTreeMap<&str, TensorView<'_>> = file.iter().collect();
-        let content = sorted.iter().map(|(name, view)| (*name, view.data()));
+        let content = sorted
+            .iter()
+            .map(|(name, view)| (*name, Cow::Borrowed(view.data())));
         let found = format!("{:08x}", checksum(text, content));
         if metadata.get("crc32c") != Some(&found) {
             return Err("damaged: its checksum does not fit its content".to_owned());
@@ -254,9 +277,9 @@ fn tensor_of(view: &TensorView<'_>) -> Result<Tensor, String> {
 }
 
 /// Over the progress, then names and bytes of the tensors in the order of their names.
-fn checksum<'a>(progress: &str, content: impl Iterator<Item = (&'a str, &'a [u8])>) -> u32 {
+fn checksum<'a>(progress: &str, content: impl Iterator<Item = (&'a str, Cow<'a, [u8]>)>) -> u32 {
     content.fold(crc32c::crc32c(progress.as_bytes()), |sum, (name, bytes)| {
-        crc32c::crc32c_append(crc32c::crc32c_append(sum, name.as_bytes()), bytes)
+        crc32c::crc32c_append(crc32c::crc32c_append(sum, name.as_bytes()), &bytes)
     })
 }
 
