@@ -40,7 +40,27 @@ pub fn release_idle_memory() {
     pool.idle.clear();
     pool.num_idle = 0;
     pool.most_live = pool.num_live;
+    drop(pool);
+    trim();
 }
+
+/// Has the allocator give back what is free inside of its arenas: it does so by itself only at their ends, and what a
+/// job leaves behind there stays resident while the next one asks for other sizes.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[allow(
+    unsafe_code,
+    reason = "a function of the C library that std does not offer"
+)]
+fn trim() {
+    unsafe extern "C" {
+        fn malloc_trim(pad: usize) -> std::ffi::c_int;
+    }
+    // SAFETY: glibc's malloc_trim(3) may be called from any thread at any time; it touches free memory only.
+    unsafe { malloc_trim(0) };
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn trim() {}
 
 /// Bytes that live buffers hold now, and bytes that lie idle for reuse.
 pub fn memory_bytes() -> (usize, usize) {

@@ -1,5 +1,7 @@
 //! The optimisers: how gradients change parameters.
 
+use std::sync::Arc;
+
 use crate::buffer::Buffer;
 use crate::error::{EngineError, require_setting};
 use crate::gradients::{Gradient, Gradients};
@@ -63,9 +65,9 @@ struct Memory {
     /// How often it was updated.
     num_updates: u64,
     /// Mean of gradients, or velocity.
-    first: Option<Buffer>,
+    first: Option<Arc<Buffer>>,
     /// Mean of squared gradients.
-    second: Option<Buffer>,
+    second: Option<Arc<Buffer>>,
     rate_scale: Option<f32>,
 }
 
@@ -142,7 +144,8 @@ impl Optimizer {
         Ok(())
     }
 
-    /// What must be saved to go on later: named tensors. The parameters give the names.
+    /// What must be saved to go on later: named tensors, which share the optimiser's memory. The parameters give the
+    /// names.
     pub fn state(&self, parameters: &Parameters) -> Vec<(String, Tensor)> {
         let mut state = Vec::new();
         for (memory, (_, name, _, value)) in self.memories.iter().zip(parameters.iter()) {
@@ -156,7 +159,7 @@ impl Optimizer {
             state.push((format!("{name}.num_updates"), updates));
             for (part, moment) in [("first", &memory.first), ("second", &memory.second)] {
                 if let Some(moment) = moment {
-                    let moment = Tensor::from_buffer(value.shape(), moment.clone());
+                    let moment = Tensor::from_shared(value.shape(), Arc::clone(moment));
                     state.push((format!("{name}.{part}"), moment));
                 }
             }
@@ -203,8 +206,8 @@ impl Optimizer {
             let data = tensor.data();
             match part {
                 "num_updates" => memory.num_updates = ((data[0] as u64) << 20) + data[1] as u64,
-                "first" => memory.first = Some(Buffer::copy_of(data)),
-                "second" => memory.second = Some(Buffer::copy_of(data)),
+                "first" => memory.first = Some(Arc::new(Buffer::copy_of(data))),
+                "second" => memory.second = Some(Arc::new(Buffer::copy_of(data))),
                 _ => return Err(wrong("num_updates, first or second".to_owned())),
             }
         }
@@ -282,9 +285,10 @@ impl Memory {
 
     fn adam(&mut self, step: AdamStep, weights: &mut [f32], gradient: Gradient<'_>) {
         let len = weights.len();
-        let first = self.first.get_or_insert_with(|| Buffer::zeros(len));
-        let second = self.second.get_or_insert_with(|| Buffer::zeros(len));
-        let moments = Moments { first, second };
+        let moments = Moments {
+            first: values_of(&mut self.first, len),
+            second: values_of(&mut self.second, len),
+        };
         match gradient {
             Gradient::None => {}
             Gradient::Dense(values) => kernels().adam(step, weights, values, moments),
@@ -296,8 +300,7 @@ impl Memory {
 
     fn sgd(&mut self, step: SgdStep, weights: &mut [f32], gradient: Gradient<'_>) {
         let len = weights.len();
-        let velocity = (step.momentum != 0.0)
-            .then(|| &mut **self.first.get_or_insert_with(|| Buffer::zeros(len)));
+        let velocity = (step.momentum != 0.0).then(|| values_of(&mut self.first, len));
         match gradient {
             Gradient::None => {}
             Gradient::Dense(values) => kernels().sgd(step, weights, values, velocity),
@@ -306,4 +309,12 @@ impl Memory {
             }
         }
     }
+}
+
+/// What is remembered of a parameter, for writing; zeros before its first update. Memory that a saved state still
+/// shares is copied first.
+fn values_of(memory: &mut Option<Arc<Buffer>>, len: usize) -> &mut [f32] {
+    let shared = memory.get_or_insert_with(|| Arc::new(Buffer::zeros(len)));
+    let buffer: &mut Buffer = Arc::make_mut(shared);
+    buffer
 }

@@ -104,6 +104,8 @@ struct Progress {
 pub fn fit(plan: &EnsemblePlan, context: &Context<'_>) -> Result<EnsembleFit, ExpertError> {
     let mut progress = Progress::default();
     let mut nothing_to_learn = None;
+    // What reading left free must not stay resident beside the experts.
+    engine::release_idle_memory();
     for config in &plan.experts {
         match context.control.wants_stop() {
             Some(StoppedBy::Interrupt) => return Err(ExpertError::Interrupted),
@@ -189,6 +191,8 @@ impl Progress {
             self.notes.push(note);
         }
         let (expert, config) = kind.fit(&planned, context, &plan.fit_rows, &plan.held_out)?;
+        // Gradients and the optimiser's memory; the next expert and the answers need other sizes.
+        engine::release_idle_memory();
         self.times.push(PartTime {
             name: config.name.clone(),
             fit_secs: part.end(),
