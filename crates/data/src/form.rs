@@ -24,6 +24,18 @@ pub enum Form {
         /// Height and width in pixels.
         size_px: usize,
     },
+    /// Square frames of a video, a fixed time apart, counted from one end: a stretch that means the same in clips of
+    /// different lengths. Where a clip is shorter, its outermost frame is repeated.
+    Stretch {
+        /// How many.
+        num_frames: usize,
+        /// Height and width in pixels.
+        size_px: usize,
+        /// Milliseconds from one to the next, above 0.
+        every_ms: u32,
+        /// Whether it ends where the clip does; otherwise it starts where the clip does.
+        at_end: bool,
+    },
 }
 
 impl Form {
@@ -56,6 +68,7 @@ impl Form {
             Self::Spectrogram(_) => modality == Modality::Audio,
             Self::Series { .. } => modality == Modality::Series,
             Self::Frames { .. } => matches!(modality, Modality::Video | Modality::Volume),
+            Self::Stretch { .. } => modality == Modality::Video,
         }
     }
 
@@ -82,6 +95,11 @@ impl Form {
             Self::Frames {
                 num_frames,
                 size_px,
+            }
+            | Self::Stretch {
+                num_frames,
+                size_px,
+                ..
             } => 3 * size_px * size_px * num_frames,
         }
     }

@@ -55,7 +55,7 @@ pub use series::{
     decode_series, fill_gaps, parse_series, read_series, resample_len, series_feature_names,
     series_features, series_from_rows, series_from_values,
 };
-pub use sound::{augment::SpecAugment, pool as pool_spectrogram};
+pub use sound::{Spectrogram, augment::SpecAugment, pool as pool_spectrogram};
 pub use source::FORMATS;
 pub use table::{BadRow, CellRef, Table};
 pub use target::{Truth, fit_target, truth, weights};

@@ -47,7 +47,7 @@ pub fn recipe(situation: &Situation<'_>) -> Vec<ExpertConfig> {
     for column in columns_of(situation, |modality| {
         modality.is_media() && modality != Modality::Image
     }) {
-        let settings = shape_settings(situation, column);
+        let settings = feature_settings(situation, column);
         experts.push(expert("media_feature", &column.name, &[column], settings));
     }
     for column in columns_of(situation, |modality| modality == Modality::Image) {
@@ -231,10 +231,30 @@ fn shape_settings(situation: &Situation<'_>, column: &Column) -> Settings {
         Some(&MediaShape::Series { len }) => {
             set("len", len.next_multiple_of(16).clamp(32, 1024) as i64);
         }
-        Some(&MediaShape::Frames { num_frames }) => {
+        Some(&MediaShape::Frames { num_frames, .. }) => {
             set("num_frames", num_frames.clamp(2, MOST_FRAMES) as i64);
         }
         None => {}
+    }
+    settings
+}
+
+/// Most records of which every part is tried: a cell is decoded once more for each.
+const MOST_IN_PARTS: usize = 5_000;
+
+/// Settings of the linear expert for the media of a column.
+fn feature_settings(situation: &Situation<'_>, column: &Column) -> Settings {
+    let mut settings = shape_settings(situation, column);
+    let shape = situation.media.get(&column.name);
+    if let Some(&MediaShape::Frames { num_frames, len_ms }) = shape {
+        let every_ms = i64::from(len_ms) / num_frames.clamp(2, MOST_FRAMES) as i64;
+        let every_ms = toml::Value::Integer(every_ms.clamp(1, 60_000));
+        settings.insert("every_ms".to_owned(), every_ms);
+    }
+    let has_parts = matches!(column.modality, Modality::Audio | Modality::Video);
+    if has_parts && shape.is_some() && situation.num_records <= MOST_IN_PARTS {
+        let parts = ["whole", "start", "end"].map(toml::Value::from);
+        settings.insert("parts".to_owned(), toml::Value::Array(parts.into()));
     }
     settings
 }

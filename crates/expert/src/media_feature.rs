@@ -3,6 +3,8 @@
 //! Choose it always beside a network for such columns: it is fitted in seconds, and its mistakes differ from a
 //! network's. Sounds are described by statistics of their log-mel bands over the whole and over stretches of time,
 //! series by statistics of each channel, videos by small grey pictures of stretches of time and what moves in them.
+//! Where something happens at a fixed distance from the start or the end of recordings of different lengths, such as
+//! one of the last words of a sentence, half of the usual length counted from there tells more than the whole does.
 
 mod describe;
 
@@ -24,6 +26,18 @@ use crate::{
 };
 use describe::describe;
 
+/// Which part of a sound or video is described.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// All of it, by shares of its length.
+    Whole,
+    /// Half of the usual length, counted from the start.
+    Start,
+    /// Half of the usual length, counted from the end.
+    End,
+}
+
 /// The `media_feature` kind.
 pub struct MediaFeatureKind;
 
@@ -35,9 +49,13 @@ pub struct MediaFeatureConfig {
     pub rate_hz: u32,
     /// Sounds: milliseconds that they are brought to, default 3000.
     pub len_ms: u32,
-    /// Sounds: which part of a longer one is kept, `centre` (the default), `start`, `loudest`, or `windows`, which are
-    /// pooled together.
+    /// Sounds as a whole: which part of a longer one is kept, `centre` (the default), `start`, `end`, `loudest`, or
+    /// `windows`, which are pooled together.
     pub keep: Keep,
+    /// Sounds and videos: what is described, `whole` (by statistics of its shares), or half of `len_ms` or `num_frames`
+    /// counted from the `start` or from the `end` (in finer steps); of several the one with the least loss on held-out
+    /// records. Default `["whole"]`. Series and volumes are always described as a whole.
+    pub parts: Vec<Part>,
     /// Sounds: milliseconds from frame to frame, default 10.
     pub hop_ms: u32,
     /// Sounds: bands, default 40.
@@ -46,6 +64,8 @@ pub struct MediaFeatureConfig {
     pub len: usize,
     /// Videos and volumes: frames, default 16.
     pub num_frames: usize,
+    /// Videos: milliseconds from frame to frame of a part that is counted from the start or the end, default 100.
+    pub every_ms: u32,
     /// Videos and volumes: side in pixels at which frames are read, default 48.
     pub size_px: usize,
     /// Most records that it is fitted on, drawn by the seed; 0 for no bound, default 32768.
@@ -62,10 +82,12 @@ impl Default for MediaFeatureConfig {
             rate_hz: 16_000,
             len_ms: 3000,
             keep: Keep::Centre,
+            parts: vec![Part::Whole],
             hop_ms: 10,
             num_mels: 40,
             len: 256,
             num_frames: 16,
+            every_ms: 100,
             size_px: 48,
             max_rows: 1 << 15,
             l2: Vec::new(),
@@ -75,17 +97,31 @@ impl Default for MediaFeatureConfig {
 }
 
 impl MediaFeatureConfig {
-    /// What it asks for of a column; `None` for columns that it does not read.
-    fn form(&self, modality: Modality) -> Option<Form> {
+    /// What it asks for of a column, by part; `None` for columns that it does not read.
+    fn form(&self, modality: Modality, part: Part) -> Option<Form> {
+        let half = self.num_frames.div_ceil(2);
         match modality {
             Modality::Audio => Some(Form::Spectrogram(SpectrogramForm {
                 rate_hz: self.rate_hz,
-                len_ms: self.len_ms,
+                len_ms: match part {
+                    Part::Whole => self.len_ms,
+                    Part::Start | Part::End => (self.len_ms / 2).max(2 * self.hop_ms),
+                },
                 hop_ms: self.hop_ms,
                 num_mels: self.num_mels,
-                keep: self.keep,
+                keep: match part {
+                    Part::Whole => self.keep,
+                    Part::Start => Keep::Start,
+                    Part::End => Keep::End,
+                },
             })),
             Modality::Series => Some(Form::Series { len: self.len }),
+            Modality::Video if part != Part::Whole => Some(Form::Stretch {
+                num_frames: half,
+                size_px: self.size_px,
+                every_ms: self.every_ms,
+                at_end: part == Part::End,
+            }),
             Modality::Video | Modality::Volume => Some(Form::Frames {
                 num_frames: self.num_frames,
                 size_px: self.size_px,
@@ -94,11 +130,19 @@ impl MediaFeatureConfig {
         }
     }
 
+    /// The parts that can be described of a column.
+    fn parts_of(&self, modality: Modality) -> &[Part] {
+        match modality {
+            Modality::Audio | Modality::Video => &self.parts,
+            _ => &[Part::Whole],
+        }
+    }
+
     fn strengths(&self, task: Task) -> Vec<f64> {
         match task {
             _ if !self.l2.is_empty() => self.l2.clone(),
             Task::Regression => vec![1.0, 10.0, 100.0],
-            _ => vec![0.03, 0.1, 0.3, 1.0],
+            _ => vec![0.003, 0.01, 0.03, 0.1, 0.3, 1.0],
         }
     }
 }
@@ -119,7 +163,7 @@ impl Kind for MediaFeatureKind {
     fn check(&self, config: &ExpertConfig, columns: &[Column], _task: Task) -> Vec<Problem> {
         let usual = MediaFeatureConfig::default();
         let mut problems = check_inputs(config, columns, (1, 1), |modality| {
-            usual.form(modality).is_some()
+            usual.form(modality, Part::Whole).is_some()
         });
         problems.extend(read_settings(config).err().map(Problem::from));
         problems
@@ -130,9 +174,9 @@ impl Kind for MediaFeatureKind {
     }
 
     fn row_bytes(&self) -> usize {
-        // The widest are videos, 2 x 144 features in each of 8 stretches, once as read and once scaled; and a quarter
-        // as many held-out ones.
-        24 << 10
+        // The widest are videos, 3 x 144 features in each of up to 16 stretches, once as read and once scaled; and a
+        // quarter as many held-out ones.
+        72 << 10
     }
 
     fn forms(&self, config: &ExpertConfig, columns: &[Column]) -> Result<Vec<Form>, ExpertError> {
@@ -141,7 +185,10 @@ impl Kind for MediaFeatureKind {
             .iter()
             .filter(|column| config.inputs.contains(&column.name));
         Ok(read
-            .filter_map(|column| own.form(column.modality))
+            .flat_map(|column| {
+                let parts = own.parts_of(column.modality).iter();
+                parts.filter_map(|part| own.form(column.modality, *part))
+            })
             .collect())
     }
 
@@ -153,40 +200,24 @@ impl Kind for MediaFeatureKind {
         watch: &[usize],
     ) -> Result<(Box<dyn Expert>, ExpertConfig), ExpertError> {
         let own = read_settings(config)?;
-        let reader = Reader::new(config, &own, context.dataset)?;
-        let known = sample::at_most(context.known(rows), own.max_rows, context.seed);
-        let (train, vectors) = reader.vectors(context.dataset, &known);
-        enough(&config.name, rows, &train)?;
-        let scaling = Scaling::of(&vectors);
-        let known = sample::watched(context.known(watch), own.max_rows, context.seed);
-        let (watch, watched) = reader.vectors(context.dataset, &known);
-        let features = scaling.features(&vectors);
-        let watched = scaling.features(&watched);
-        let aims = (context.aim(&train), context.aim(&watch));
-        let weights = context.record_weights(&train);
-        let fit = LinearFit {
-            num_outputs: context.target.width(),
-            record_weights: weights.as_deref(),
-            l2: 1.0,
-            max_iterations: own.max_iterations,
+        let mut best: Option<(Fit, Part)> = None;
+        for reader in Reader::all(config, &own, context.dataset)? {
+            let part = reader.part;
+            let fit = fit_part(config, &own, context, reader, (rows, watch))?;
+            let is_better = |(best, _): &(Fit, Part)| fit.loss < best.loss;
+            if best.as_ref().is_none_or(is_better) {
+                best = Some((fit, part));
+            }
+        }
+        let Some((fit, part)) = best else {
+            return Err(not_read(config));
         };
-        let (model, l2) = fit_best_l2(
-            (&features, aims.0.goal()),
-            Some((&watched, aims.1.goal())),
-            &own.strengths(context.target.task),
-            &fit,
-        );
         let chosen = MediaFeatureConfig {
-            l2: vec![l2],
+            l2: vec![fit.l2],
+            parts: vec![part],
             ..own
         };
-        let expert = MediaFeature {
-            speaker: Speaker::new(config, context.target),
-            form: reader.form,
-            scaling,
-            model,
-        };
-        Ok((Box::new(expert), with_settings(config, &chosen)))
+        Ok((Box::new(fit.expert), with_settings(config, &chosen)))
     }
 
     fn open(
@@ -201,7 +232,9 @@ impl Kind for MediaFeatureKind {
             pack: &pack,
         };
         let modality: Modality = parts.description()?;
-        let form = own.form(modality).ok_or_else(|| parts.bad("description"))?;
+        let part = own.parts_of(modality).first().copied();
+        let form = part.and_then(|part| Some((own.form(modality, part)?, part)));
+        let (form, part) = form.ok_or_else(|| parts.bad("description"))?;
         let scaling = Scaling {
             mean: parts.floats("mean")?.to_vec(),
             factor: parts.floats("factor")?.to_vec(),
@@ -212,7 +245,9 @@ impl Kind for MediaFeatureKind {
         let model = parts.linear(target, scaling.mean.len())?;
         Ok(Box::new(MediaFeature {
             speaker: Speaker::new(config, target),
+            modality,
             form,
+            part,
             scaling,
             model,
         }))
@@ -228,6 +263,8 @@ fn read_settings(config: &ExpertConfig) -> Result<MediaFeatureConfig, ExpertErro
         ("num_mels", own.num_mels, 8, 256),
         ("len", own.len, 8, 65_536),
         ("num_frames", own.num_frames, 1, 1024),
+        ("every_ms", own.every_ms as usize, 1, 600_000),
+        ("parts", own.parts.len(), 1, 3),
         ("size_px", own.size_px, 8, 512),
     ];
     for (key, got, least, most) in within {
@@ -247,33 +284,96 @@ fn read_settings(config: &ExpertConfig) -> Result<MediaFeatureConfig, ExpertErro
     Ok(own)
 }
 
-/// The column, and the form in which it is read.
+/// An expert of one part, and how good it is.
+struct Fit {
+    expert: MediaFeature,
+    l2: f64,
+    /// Mean loss on the held-out rows; 0 without any.
+    loss: f64,
+}
+
+/// Fits on one part of the records of a column.
+fn fit_part(
+    config: &ExpertConfig,
+    own: &MediaFeatureConfig,
+    context: &Context<'_>,
+    reader: Reader,
+    (rows, watch): (&[usize], &[usize]),
+) -> Result<Fit, ExpertError> {
+    let known = sample::at_most(context.known(rows), own.max_rows, context.seed);
+    let (train, vectors) = reader.vectors(context.dataset, &known);
+    enough(&config.name, rows, &train)?;
+    let scaling = Scaling::of(&vectors);
+    let known = sample::watched(context.known(watch), own.max_rows, context.seed);
+    let (watch, watched) = reader.vectors(context.dataset, &known);
+    let features = scaling.features(&vectors);
+    let watched = scaling.features(&watched);
+    let aims = (context.aim(&train), context.aim(&watch));
+    let weights = context.record_weights(&train);
+    let fit = LinearFit {
+        num_outputs: context.target.width(),
+        record_weights: weights.as_deref(),
+        l2: 1.0,
+        max_iterations: own.max_iterations,
+    };
+    let (model, l2) = fit_best_l2(
+        (&features, aims.0.goal()),
+        Some((&watched, aims.1.goal())),
+        &own.strengths(context.target.task),
+        &fit,
+    );
+    let loss = match watch.is_empty() {
+        true => 0.0,
+        false => model.loss(&watched, aims.1.goal()),
+    };
+    let expert = MediaFeature {
+        speaker: Speaker::new(config, context.target),
+        modality: context.dataset.columns()[reader.col].modality,
+        form: reader.form,
+        part: reader.part,
+        scaling,
+        model,
+    };
+    Ok(Fit { expert, l2, loss })
+}
+
+fn not_read(config: &ExpertConfig) -> ExpertError {
+    ExpertError::Setting {
+        expert: config.name.clone(),
+        what: "inputs: expected one column of sounds, series, videos or volumes".to_owned(),
+    }
+}
+
+/// The column, and the part and form in which it is read.
 struct Reader {
     col: usize,
+    part: Part,
     form: Form,
 }
 
 impl Reader {
-    fn new(
+    /// One for each part.
+    fn all(
         config: &ExpertConfig,
         own: &MediaFeatureConfig,
         dataset: &Dataset,
-    ) -> Result<Self, ExpertError> {
+    ) -> Result<Vec<Self>, ExpertError> {
         let cols = positions(&config.name, &config.inputs, dataset)?;
-        let read = cols.first().and_then(|col| {
-            let form = own.form(dataset.columns()[*col].modality)?;
-            Some(Self { col: *col, form })
+        let col = *cols.first().ok_or_else(|| not_read(config))?;
+        let modality = dataset.columns()[col].modality;
+        let parts = own.parts_of(modality).iter();
+        let readers = parts.filter_map(|part| {
+            let form = own.form(modality, *part)?;
+            let part = *part;
+            Some(Self { col, part, form })
         });
-        read.ok_or_else(|| ExpertError::Setting {
-            expert: config.name.clone(),
-            what: "inputs: expected one column of sounds, series, videos or volumes".to_owned(),
-        })
+        Ok(readers.collect())
     }
 
     /// What a row shows; `None` if it cannot be read.
     fn vector(&self, dataset: &Dataset, row: usize) -> Option<Vec<f32>> {
         let item = dataset.item(self.col, row, self.form)?;
-        Some(describe(&item))
+        Some(describe(&item, self.part))
     }
 
     /// The rows that can be read, and what each shows. Rows that show another number of things than the first, such as
@@ -344,7 +444,9 @@ impl Scaling {
 
 struct MediaFeature {
     speaker: Speaker,
+    modality: Modality,
     form: Form,
+    part: Part,
     scaling: Scaling,
     model: LinearModel,
 }
@@ -359,6 +461,7 @@ impl Expert for MediaFeature {
         self.speaker.voice(dataset, rows, |cols, rows| {
             let reader = Reader {
                 col: cols[0],
+                part: self.part,
                 form: self.form,
             };
             // What cannot be read any more, or shows other things than training did, is described as the mean.
@@ -373,14 +476,8 @@ impl Expert for MediaFeature {
     }
 
     fn save(&self) -> Result<Pack, ExpertError> {
-        let modality = match self.form {
-            Form::Spectrogram(_) => Modality::Audio,
-            Form::Series { .. } => Modality::Series,
-            Form::Frames { .. } => Modality::Video,
-            Form::Picture { .. } => Modality::Image,
-        };
         let mut pack = Pack {
-            description: pack::describe(&self.speaker.name, &modality)?,
+            description: pack::describe(&self.speaker.name, &self.modality)?,
             ..Pack::default()
         };
         for (name, values) in [

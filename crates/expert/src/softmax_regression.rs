@@ -160,6 +160,11 @@ impl LinearModel {
         (model, end)
     }
 
+    /// Mean loss on records, each counted once.
+    pub fn loss(&self, features: &Features, goal: Goal<'_>) -> f64 {
+        loss::mean_loss(&self.scores(features), goal, self.num_outputs)
+    }
+
     /// What the model says of each record, `[N, K]`: log-probabilities (softmax), logits (logistic) or values.
     ///
     /// Where features have a mirrored view, probabilities (or logits, values) are averaged over the two.
@@ -265,7 +270,7 @@ pub fn fit_best_l2(
     let mut best: Option<(LinearModel, f64, f64)> = None;
     for l2 in descending {
         model = model.fitted(features, goal, &LinearFit { l2, ..*fit }).0;
-        let loss = loss::mean_loss(&model.scores(watched), truth, fit.num_outputs);
+        let loss = model.loss(watched, truth);
         if best.as_ref().is_some_and(|(_, _, least)| loss >= *least) {
             break; // the loss is smooth in the strength: weaker ones would only be worse
         }

@@ -30,8 +30,10 @@ pub enum Keep {
     /// The middle.
     #[default]
     Centre,
-    /// The start.
+    /// The start; a shorter sound is followed by silence.
     Start,
+    /// The end; a shorter sound has silence before it.
+    End,
     /// The stretch with the most energy.
     Loudest,
     /// Up to five stretches, evenly spread: training draws one of them for each epoch, prediction takes the middle
@@ -46,8 +48,8 @@ pub enum Keep {
 pub struct SpectrogramForm {
     /// Samples a second that every sound is brought to.
     pub rate_hz: u32,
-    /// Milliseconds that every sound is brought to: shorter ones are put into the middle of silence, of longer ones
-    /// a part is kept.
+    /// Milliseconds that every sound is brought to: shorter ones are put into the middle of silence (unless `keep`
+    /// says otherwise), of longer ones a part is kept.
     pub len_ms: u32,
     /// Milliseconds from one frame to the next; a frame looks at two and a half times as much.
     pub hop_ms: u32,

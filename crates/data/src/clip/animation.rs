@@ -180,6 +180,9 @@ impl<'a> Canvas<'a> {
 
     /// Draws up to a frame and that frame, from the nearest place from which that can be done.
     fn advance(&mut self, frame: usize, frames: &mut Frames<'_>) -> Result<(), ClipError> {
+        if self.drawn == frame + 1 {
+            return Ok(());
+        }
         let fresh = (self.drawn..=frame).rfind(|start| self.animation.is_fresh(*start));
         let mut start = self.drawn;
         if let Some(fresh) = fresh.filter(|fresh| *fresh > start) {

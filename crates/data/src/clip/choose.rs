@@ -8,6 +8,28 @@ pub enum Sampling {
     Count(usize),
     /// This many a second, from the start on; a frame is never given twice.
     Rate(f64),
+    /// A stretch from the start on: the middles of this many steps of time, of which those within the clip. A frame
+    /// that is shown for several steps is given as often.
+    First {
+        /// How many.
+        count: usize,
+        /// Seconds of a step, above 0.
+        every_secs: f64,
+    },
+    /// A stretch up to the end, as [`Sampling::First`] is one from the start on.
+    Last {
+        /// How many.
+        count: usize,
+        /// Seconds of a step, above 0.
+        every_secs: f64,
+    },
+}
+
+impl Sampling {
+    /// Whether steps of time are what counts, not different frames.
+    fn is_stretch(self) -> bool {
+        matches!(self, Self::First { .. } | Self::Last { .. })
+    }
 }
 
 /// When the frames of a clip are shown.
@@ -64,11 +86,13 @@ pub(super) fn chosen(sampling: Sampling, timing: &Timing, max_frames: usize) -> 
         Moments::Middles(count) => (0..count)
             .map(|part| shown_at((part as f64 + 0.5) / count as f64 * timing.duration))
             .collect(),
-        Moments::Every(secs, count) => (0..count)
-            .map(|step| shown_at(step as f64 * secs))
+        Moments::Every(first, secs, count) => (0..count)
+            .map(|step| shown_at(first + step as f64 * secs))
             .collect(),
     };
-    frames.dedup();
+    if !sampling.is_stretch() {
+        frames.dedup();
+    }
     frames
 }
 
@@ -76,8 +100,8 @@ pub(super) fn chosen(sampling: Sampling, timing: &Timing, max_frames: usize) -> 
 pub(super) enum Moments {
     /// The middles of this many equal parts.
     Middles(usize),
-    /// This far apart in seconds, this many.
-    Every(f64, usize),
+    /// From a moment on, this far apart, both in seconds; this many.
+    Every(f64, f64, usize),
 }
 
 /// Moments of a clip of a duration in seconds, at most `max_frames`.
@@ -91,10 +115,26 @@ pub(super) fn moments(sampling: Sampling, duration: f64, max_frames: usize) -> M
             if count > max_frames {
                 Moments::Middles(max_frames.max(1))
             } else {
-                Moments::Every(if count > 1 { 1.0 / rate } else { 0.0 }, count)
+                Moments::Every(0.0, if count > 1 { 1.0 / rate } else { 0.0 }, count)
             }
         }
+        Sampling::First { count, every_secs } => {
+            let count = steps_within(duration, count.min(max_frames), every_secs);
+            Moments::Every(every_secs / 2.0, every_secs, count)
+        }
+        Sampling::Last { count, every_secs } => {
+            let count = steps_within(duration, count.min(max_frames), every_secs);
+            let first = duration - (count as f64 - 0.5) * every_secs;
+            Moments::Every(first.max(0.0), every_secs, count)
+        }
     }
+}
+
+/// How many steps have their middle in a clip: at least one, at most `most`.
+fn steps_within(duration: f64, most: usize, every_secs: f64) -> usize {
+    let within = (duration / every_secs + 0.5).floor();
+    // Casts stay at the ends of the range; no step of time is no number.
+    (within as usize).clamp(1, most.max(1))
 }
 
 #[cfg(test)]
@@ -121,6 +161,27 @@ mod tests {
         let three = Timing::even(3, 0.5);
         assert_eq!(of(Sampling::Count(8), &three), [0, 1, 2]);
         assert_eq!(of(Sampling::Rate(5.0), &three), [0, 1, 2]);
+    }
+
+    #[test]
+    fn stretches_are_counted_from_their_end() {
+        let first = |count, every_secs| Sampling::First { count, every_secs };
+        let last = |count, every_secs| Sampling::Last { count, every_secs };
+        let ten = Timing::even(10, 0.1);
+        assert_eq!(of(first(3, 0.1), &ten), [0, 1, 2]);
+        assert_eq!(of(last(3, 0.1), &ten), [7, 8, 9]);
+        assert_eq!(of(last(2, 0.3), &ten), [5, 8]);
+        // Steps finer than frames: a frame stands for each of them.
+        assert_eq!(of(last(4, 0.05), &ten), [8, 8, 9, 9]);
+        // No more than the clip holds, and no more than may be read.
+        let three = Timing::even(3, 0.1);
+        assert_eq!(of(first(5, 0.1), &three), [0, 1, 2]);
+        assert_eq!(of(last(5, 0.1), &three), [0, 1, 2]);
+        assert_eq!(of(last(20, 0.1), &ten), [2, 3, 4, 5, 6, 7, 8, 9]);
+        for odd in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(of(last(5, odd), &three).iter().all(|frame| *frame < 3));
+            assert!(of(first(5, odd), &three).iter().all(|frame| *frame < 3));
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::{
 use schema::{Clip, Picture, Sound};
 
 use super::{
-    ClipError, ClipHeader, ClipOptions, ClipSource, Frames,
+    ClipError, ClipHeader, ClipOptions, ClipSource, Frames, Sampling,
     choose::{Moments, moments},
     container::Container,
     fault,
@@ -215,7 +215,14 @@ impl Reader<'_> {
                 let period = (duration / count as f64).max(1.0 / about.rate_hz);
                 (count, period, period / 2.0)
             }
-            Moments::Every(secs, count) => (count, secs.max(1.0 / about.rate_hz), 0.0),
+            Moments::Every(first, secs, count) if first > 0.0 => (count, secs.max(1e-3), first),
+            Moments::Every(_, secs, count) => (count, secs.max(1.0 / about.rate_hz), 0.0),
+        };
+        // What lies before and behind a stretch need not be decoded.
+        let (skipped, decoded) = match self.options.sampling {
+            Sampling::Last { .. } => ((first - period / 2.0).max(0.0), count as f64 * period),
+            Sampling::First { .. } => (0.0, count as f64 * period),
+            Sampling::Count(_) | Sampling::Rate(_) => (0.0, duration),
         };
         let frame_bytes = 3_usize.saturating_mul(width).saturating_mul(height);
         let num_bytes = frame_bytes.saturating_mul(count);
@@ -226,7 +233,7 @@ impl Reader<'_> {
             return Err(fault("clip_too_large", text));
         }
         let scale = format!("scale={width}:{height}:flags=bilinear");
-        let pixels = duration * about.rate_hz * (own.0 * own.1) as f64;
+        let pixels = decoded * about.rate_hz * (own.0 * own.1) as f64;
         let is_long = pixels > LONG_VIDEO_PIXELS;
         let raw = if is_long && count <= MAX_LOOK_UPS {
             self.look_up(&scale, (count, period, first), frame_bytes)?
@@ -235,15 +242,22 @@ impl Reader<'_> {
             // or it would be repeated to fill the time before it.
             let filter = format!(
                 "setpts=PTS-STARTPTS+{}/TB,fps=fps={}:round=up,setpts=PTS-STARTPTS,{scale}",
-                if first > 0.0 { period - first } else { 0.0 },
+                if first > 0.0 {
+                    period - (first - skipped)
+                } else {
+                    0.0
+                },
                 1.0 / period
             );
-            let before: &[&str] = if is_long {
-                &["-skip_frame", "nokey"]
-            } else {
-                &[]
-            };
-            self.raw_frames(before, &filter, count, num_bytes)?
+            let seek = skipped.to_string();
+            let mut before: Vec<&str> = Vec::new();
+            if is_long {
+                before.extend(["-skip_frame", "nokey"]);
+            }
+            if skipped > 0.0 {
+                before.extend(["-ss", &seek]);
+            }
+            self.raw_frames(&before, &filter, count, num_bytes)?
         };
         for (frame, rgb) in raw.chunks_exact(frame_bytes).enumerate() {
             let rgb = rgb.to_vec();

@@ -62,8 +62,24 @@ impl Medium for Clips {
     fn read(&self, source: &Source<'_>, forms: &[Form]) -> Result<Read, MediaError> {
         let content = Content::of(source)?;
         let mut items = Vec::with_capacity(forms.len());
-        for wanted in forms.iter().filter_map(Form::frames) {
-            items.push(Item::Frames(frames(content.clip(), wanted)?));
+        for form in forms {
+            let read = match *form {
+                Form::Frames {
+                    num_frames,
+                    size_px,
+                } => frames(content.clip(), (num_frames, size_px))?,
+                Form::Stretch {
+                    num_frames,
+                    size_px,
+                    every_ms,
+                    at_end,
+                } => {
+                    let steps = (num_frames, f64::from(every_ms.max(1)) / 1000.0);
+                    stretch(content.clip(), steps, size_px, at_end)?
+                }
+                _ => continue,
+            };
+            items.push(Item::Frames(read));
         }
         if items.is_empty() {
             frames(content.clip(), GLANCE)?;
@@ -184,6 +200,37 @@ fn frames(
     };
     let clip = guarded(|| Ok(decode_clip(source, &options)?))?;
     Ok(spread(&clip.frames, num_frames))
+}
+
+/// So many frames with so many seconds between them, from the start on or up to the end. A clip that is shorter shows
+/// its first frame longer before the end, its last one behind the start.
+fn stretch(
+    source: ClipSource<'_>,
+    (count, every_secs): (usize, f64),
+    size_px: usize,
+    at_end: bool,
+) -> Result<Arc<[Picture]>, MediaError> {
+    let sampling = match at_end {
+        true => Sampling::Last { count, every_secs },
+        false => Sampling::First { count, every_secs },
+    };
+    let options = ClipOptions {
+        size_px: Some(size_px),
+        with_sound: false,
+        ..ClipOptions::new(sampling)
+    };
+    let clip = guarded(|| Ok(decode_clip(source, &options)?))?;
+    let have = clip.frames.len();
+    let before = if at_end {
+        count.saturating_sub(have)
+    } else {
+        0
+    };
+    let shown = |at: usize| at.saturating_sub(before).min(have.saturating_sub(1));
+    Ok((0..count)
+        .filter_map(|at| clip.frames.get(shown(at)))
+        .map(|picture| Picture::clone(picture))
+        .collect())
 }
 
 /// So many of some pictures, evenly spread.

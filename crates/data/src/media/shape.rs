@@ -27,6 +27,8 @@ pub enum MediaShape {
     Frames {
         /// Median number of frames.
         num_frames: usize,
+        /// Median milliseconds.
+        len_ms: u32,
     },
 }
 
@@ -55,9 +57,12 @@ pub fn media_shape(table: &Table, column: &Column) -> Option<MediaShape> {
             Some(MediaShape::Series { len })
         }
         Modality::Video => {
-            let mut counts: Vec<usize> = sources.filter_map(|source| frames(&source)).collect();
-            let num_frames = at_share(&mut counts, 0.5)?;
-            Some(MediaShape::Frames { num_frames })
+            let (mut counts, mut lengths): (Vec<usize>, Vec<u32>) =
+                sources.filter_map(|source| frames(&source)).unzip();
+            Some(MediaShape::Frames {
+                num_frames: at_share(&mut counts, 0.5)?,
+                len_ms: at_share(&mut lengths, 0.5)?,
+            })
         }
         _ => None,
     }
@@ -74,6 +79,9 @@ fn moments(source: &Source<'_>) -> Option<usize> {
     Some(series.values.len() / series.num_channels.max(1))
 }
 
-fn frames(source: &Source<'_>) -> Option<usize> {
-    clips::header(source).ok()?.num_frames
+/// Frames and milliseconds of a video.
+fn frames(source: &Source<'_>) -> Option<(usize, u32)> {
+    let header = clips::header(source).ok()?;
+    let len_ms = (header.duration_secs.unwrap_or(0.0) * 1000.0).round() as u32;
+    Some((header.num_frames?, len_ms))
 }

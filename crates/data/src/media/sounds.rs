@@ -197,6 +197,7 @@ fn stretches(samples: &[f32], wanted: usize, form: &SpectrogramForm) -> Vec<Vec<
         }
         schema::Keep::Windows | schema::Keep::Centre => Keep::Centre,
         schema::Keep::Start => Keep::Start,
+        schema::Keep::End => Keep::End,
         schema::Keep::Loudest => Keep::Loudest,
     };
     // Nothing is drawn.

@@ -11,6 +11,8 @@ pub enum Keep {
     Centre,
     /// The start; a short clip gets its silence at the end.
     Start,
+    /// The end; a short clip gets its silence at the start.
+    End,
     /// The stretch with the most energy, the first of equals; a short clip is put into the middle.
     Loudest,
     /// A stretch drawn evenly from the seed; a short clip is put at a place drawn evenly. For training.
@@ -35,6 +37,7 @@ pub fn kept_start(samples: &[f32], wanted: usize, keep: Keep, seed: Seed) -> usi
     let spare = samples.len().abs_diff(wanted);
     match keep {
         Keep::Start => 0,
+        Keep::End => spare,
         Keep::Centre => spare / 2,
         Keep::Loudest if samples.len() > wanted => loudest_start(samples, wanted),
         Keep::Loudest => spare / 2,
@@ -71,9 +74,17 @@ mod tests {
     fn long_clips_are_cut_by_the_rule() {
         assert_eq!(fit(2, Keep::Start), [1.0, 2.0]);
         assert_eq!(fit(3, Keep::Centre), [2.0, -5.0, 3.0]);
+        assert_eq!(fit(2, Keep::End), [3.0, 1.0]);
         // Energies of the pairs: 5, 29, 34, 10.
         assert_eq!(fit(2, Keep::Loudest), [-5.0, 3.0]);
-        for keep in [Keep::Start, Keep::Centre, Keep::Loudest, Keep::Random] {
+        let all = [
+            Keep::Start,
+            Keep::End,
+            Keep::Centre,
+            Keep::Loudest,
+            Keep::Random,
+        ];
+        for keep in all {
             assert_eq!(fit(5, keep), CLIP);
             assert!(fit(0, keep).is_empty());
         }
@@ -82,6 +93,7 @@ mod tests {
     #[test]
     fn short_clips_are_padded_by_the_rule() {
         assert_eq!(fit(7, Keep::Start), [1.0, 2.0, -5.0, 3.0, 1.0, 0.0, 0.0]);
+        assert_eq!(fit(7, Keep::End), [0.0, 0.0, 1.0, 2.0, -5.0, 3.0, 1.0]);
         let centred = [0.0, 1.0, 2.0, -5.0, 3.0, 1.0, 0.0, 0.0];
         assert_eq!(fit(8, Keep::Centre), centred);
         assert_eq!(fit(8, Keep::Loudest), centred);

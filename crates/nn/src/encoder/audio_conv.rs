@@ -19,7 +19,7 @@ pub struct AudioConvConfig {
     pub rate_hz: u32,
     /// Milliseconds that sounds are brought to, 20 to 600000, default 3000.
     pub len_ms: u32,
-    /// Which part of a longer sound is kept: `centre` (the default), `start`, `loudest`, or `windows`, of which
+    /// Which part of a longer sound is kept: `centre` (the default), `start`, `end`, `loudest`, or `windows`, of which
     /// training draws one and prediction takes the middle one.
     pub keep: Keep,
     /// Milliseconds from frame to frame, 1 to 1000, default 10.
