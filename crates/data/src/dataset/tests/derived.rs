@@ -312,3 +312,42 @@ fn the_usual_length_of_sound_tracks_is_told() {
     };
     assert_eq!(shape, Some(expected));
 }
+
+#[test]
+fn stretches_of_a_video_end_with_it_and_repeat_what_is_missing_before() {
+    let frames = [0, 1, 2].map(|colour| still(16, 8, COLOURS[colour], ImageFormat::Png));
+    let records = vec![with_video(avi(b"PNG ", &frames, &[]))];
+    let whole = Form::Frames {
+        num_frames: 3,
+        size_px: 4,
+    };
+    // Frames of the file follow each other in 100 ms.
+    let stretch = |num_frames, at_end| Form::Stretch {
+        num_frames,
+        size_px: 4,
+        every_ms: 100,
+        at_end,
+    };
+    let forms = [
+        whole,
+        stretch(2, false),
+        stretch(2, true),
+        stretch(5, false),
+        stretch(5, true),
+    ];
+    let options = DatasetOptions {
+        forms: forms.to_vec(),
+        ..DatasetOptions::default()
+    };
+    let dataset = dataset(records, &[input("video", Modality::Video)], &options);
+    let shown = |form| match dataset.item(0, 0, form) {
+        Some(Item::Frames(frames)) => frames.to_vec(),
+        other => panic!("{other:?}"),
+    };
+    let all = shown(whole);
+    let expected = [&[0, 1][..], &[1, 2], &[0, 1, 2, 2, 2], &[0, 0, 0, 1, 2]];
+    for (form, expected) in forms[1..].iter().zip(expected) {
+        let expected: Vec<_> = expected.iter().map(|at| all[*at].clone()).collect();
+        assert_eq!(shown(*form), expected, "{form:?}");
+    }
+}
