@@ -49,7 +49,7 @@ impl Item {
         bytes.truncate(len);
         match form {
             Form::Picture { .. } => Some(Self::Picture(Arc::new(picture(sizes, bytes)?))),
-            Form::Frames { .. } => frames(sizes, &bytes).map(Self::Frames),
+            Form::Frames { .. } | Form::Stretch { .. } => frames(sizes, &bytes).map(Self::Frames),
             Form::Spectrogram(_) => Some(Self::Spectrogram(Arc::new(Spectrogram {
                 num_frames: sizes[0],
                 num_mels: sizes[1],
