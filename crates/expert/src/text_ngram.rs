@@ -41,7 +41,7 @@ impl Default for TextNgramConfig {
         Self {
             buckets: 1 << 18,
             min_records: 0,
-            l2: vec![1.0 / 3.0, 0.1, 1.0 / 30.0],
+            l2: vec![1.0, 1.0 / 3.0, 0.1, 1.0 / 30.0],
             max_iterations: 100,
             max_rows: 1 << 15,
         }

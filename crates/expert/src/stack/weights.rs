@@ -14,8 +14,6 @@ const PULL: f64 = 1e-3;
 const PULL_FEW: f64 = 0.1;
 /// Pull towards equal means in the loss of values, times 1 / N: a hundred records move the weights half way.
 const PULL_MEANS: f64 = 10.0;
-/// Share that goes to the mean of the target before anything speaks for it, as a power of e.
-const REST_START: f64 = -3.0;
 /// Width of the rounded tip of the absolute error, in deviations of the target.
 const TIP: f64 = 0.02;
 /// Below this a weight is 0.
@@ -55,9 +53,8 @@ impl WeightFit<'_> {
             .collect();
         let fitted = match (voices.len(), records.len()) {
             (0, _) => Vec::new(),
-            (count, 0) => self.unheard(count),
-            _ if self.task == Task::Regression => self.means(&voices, &records),
-            _ => self.scales(&voices, &records),
+            (count, 0) => vec![self.start(count); count],
+            _ => self.squares(&voices, &records),
         };
         let mut weights = vec![0.0; mask.len()];
         for (voice, weight) in voices.into_iter().zip(fitted) {
@@ -66,26 +63,14 @@ impl WeightFit<'_> {
         weights
     }
 
-    fn unheard(&self, count: usize) -> Vec<f64> {
-        let each = if self.task == Task::Regression {
-            1.0 / count as f64
-        } else {
-            START
-        };
-        vec![each; count]
-    }
-
-    /// Classes and labels: weights are squares, so that they stay non-negative without bounds.
-    fn scales(&self, voices: &[usize], records: &[usize]) -> Vec<f64> {
-        let pull = PULL + PULL_FEW / records.len() as f64;
-        let is_sum = |voice: usize| voice + 1 == self.terms.num_voices();
-        let anchor = |voice: &usize| match self.beside {
-            Some(_) => f64::from(u8::from(is_sum(*voice))),
-            None => START,
-        };
-        let anchors: Vec<f64> = voices.iter().map(anchor).collect();
-        let pull = pull + self.beside.unwrap_or(0.0);
-        let mut roots = vec![START.sqrt(); voices.len()];
+    /// Weights are squares, so that they stay non-negative without bounds.
+    ///
+    /// They need not sum to 1 for values either: two inputs that tell of the target apart from one another each say
+    /// less than both together, so estimates that lean to the mean, each for lack of the other, must add up to more.
+    fn squares(&self, voices: &[usize], records: &[usize]) -> Vec<f64> {
+        let (anchors, pull) = self.anchors(voices, records.len());
+        let start = self.start(voices.len());
+        let mut roots = vec![start.sqrt(); voices.len()];
         minimiser().minimise(&mut roots, |roots, slopes| {
             let weights: Vec<f64> = roots.iter().map(|root| root * root).collect();
             let (mut loss, by_weight) = self.mean_loss(voices, records, &weights);
@@ -103,34 +88,28 @@ impl WeightFit<'_> {
         roots.into_iter().map(|root| root * root).collect()
     }
 
-    /// Values: shares of 1, of which one part goes to the mean of the target (0 in its scale).
-    fn means(&self, voices: &[usize], records: &[usize]) -> Vec<f64> {
-        let count = voices.len();
-        let pull = PULL_MEANS / records.len() as f64;
-        let equal = 1.0 / count as f64;
-        let mut powers = vec![0.0; count + 1];
-        powers[count] = REST_START;
-        minimiser().minimise(&mut powers, |powers, slopes| {
-            let shares = shares(powers);
-            let (mut loss, mut by_share) = self.mean_loss(voices, records, &shares[..count]);
-            for (share, by) in shares[..count].iter().zip(&mut by_share) {
-                loss += pull * (share - equal).powi(2);
-                *by += 2.0 * pull * (share - equal);
-            }
-            by_share.push(0.0);
-            let mean: f64 = shares
-                .iter()
-                .zip(&by_share)
-                .map(|(share, by)| share * by)
-                .sum();
-            for ((slope, share), by) in slopes.iter_mut().zip(&shares).zip(&by_share) {
-                *slope = share * (by - mean);
-            }
-            loss
-        });
-        let mut shares = shares(&powers);
-        shares.truncate(count);
-        shares
+    /// Weight of each of so many voices before anything speaks for or against them.
+    fn start(&self, count: usize) -> f64 {
+        if self.task == Task::Regression {
+            1.0 / count as f64
+        } else {
+            START
+        }
+    }
+
+    /// Where weights are pulled to, and how strongly.
+    fn anchors(&self, voices: &[usize], num_records: usize) -> (Vec<f64>, f64) {
+        let is_sum = |voice: usize| voice + 1 == self.terms.num_voices();
+        let start = self.start(voices.len());
+        if self.task == Task::Regression {
+            return (vec![start; voices.len()], PULL_MEANS / num_records as f64);
+        }
+        let anchor = |voice: &usize| match self.beside {
+            Some(_) => f64::from(u8::from(is_sum(*voice))),
+            None => start,
+        };
+        let pull = PULL + PULL_FEW / num_records as f64 + self.beside.unwrap_or(0.0);
+        (voices.iter().map(anchor).collect(), pull)
     }
 
     /// Mean loss over records and its slope by the weight of each of `voices`.
@@ -194,13 +173,6 @@ fn minimiser() -> Lbfgs {
         value_tolerance: 1e-10,
         ..Lbfgs::default()
     }
-}
-
-fn shares(powers: &[f64]) -> Vec<f64> {
-    let high = powers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let powers: Vec<f64> = powers.iter().map(|power| (power - high).exp()).collect();
-    let sum: f64 = powers.iter().sum();
-    powers.into_iter().map(|power| power / sum).collect()
 }
 
 fn cross_entropy(scores: &mut [f64], class: usize) -> f64 {
