@@ -5,7 +5,7 @@
 
 mod colours;
 mod describer;
-mod gradients;
+pub(crate) mod gradients;
 mod kind;
 mod patches;
 mod whitening;

@@ -2,9 +2,9 @@
 //!
 //! Choose it always beside a network for such columns: it is fitted in seconds, and its mistakes differ from a
 //! network's. Sounds are described by statistics of their log-mel bands over the whole and over stretches of time,
-//! series by statistics of each channel, videos by small grey pictures of stretches of time and what moves in them.
-//! Where something happens at a fixed distance from the start or the end of recordings of different lengths, such as
-//! one of the last words of a sentence, half of the usual length counted from there tells more than the whole does.
+//! series by statistics of each channel, videos by small grey pictures of stretches of time, what moves in them, and
+//! outlines. Where something happens at a fixed distance from the start or the end of recordings of different lengths,
+//! such as one of the last words of a sentence, half of the usual length counted from there tells more than the whole.
 
 mod config;
 mod describe;
@@ -28,7 +28,7 @@ use crate::{
 };
 use config::read_settings;
 pub use config::{MediaFeatureConfig, Part};
-use describe::describe;
+use describe::{describe, frames_width};
 
 /// The `media_feature` kind.
 pub struct MediaFeatureKind;
@@ -127,6 +127,11 @@ impl Kind for MediaFeatureKind {
         };
         if scaling.mean.len() != scaling.factor.len() {
             return Err(parts.bad("factor"));
+        }
+        if let Form::Frames { size_px, .. } = form
+            && scaling.mean.len() != frames_width(size_px)
+        {
+            return Err(parts.bad("mean"));
         }
         let model = parts.linear(target, scaling.mean.len())?;
         Ok(Box::new(MediaFeature {

@@ -18,7 +18,7 @@ const NORM_FLOOR: f32 = 1e-2;
 const CLIP: f32 = 0.2;
 
 /// Number of features of a square picture of `size_px`.
-pub(super) fn width(size_px: usize) -> usize {
+pub(crate) fn width(size_px: usize) -> usize {
     let blocks = (size_px / CELL).saturating_sub(1);
     blocks * blocks * BLOCK * BINS
 }
@@ -39,7 +39,7 @@ pub(super) fn mirror(size_px: usize) -> Vec<usize> {
 }
 
 /// Writes the features of a square picture, `[blocks down, blocks across, 4 cells, 9 directions]`.
-pub(super) fn describe(picture: &Picture, out: &mut [f32]) {
+pub(crate) fn describe(picture: &Picture, out: &mut [f32]) {
     let along = picture.width / CELL;
     let cells = cells(picture, along);
     let blocks = along.saturating_sub(1);
