@@ -104,8 +104,7 @@ pub fn fit(
             .map(|name| heard.crossed.contains(name))
             .collect(),
     };
-    let everyone = vec![true; terms.num_voices()];
-    let kept = stacker.kept(&everyone, &records);
+    let kept = stacker.kept(&stacker.telling(&records), &records);
     let patterns = stacker.pattern_weights(&kept, &records);
     let mut scores = stacker.crossed(&kept, &records);
     scores.truncate(num_held_out * target.width());
@@ -179,6 +178,30 @@ impl Stacker<'_> {
             aim: self.aim,
             records,
             beside: None,
+        }
+    }
+
+    /// The voices that, each alone and at its own best scale, tell more than the prior does, by more than the noise of
+    /// its held-out loss; all of them if none does. The weight of any other is an accident of the records: one that says
+    /// nearly the same of each may have any weight, such as the head of a network that had no time to learn.
+    fn telling(&self, records: &[usize]) -> Vec<bool> {
+        let all: Vec<usize> = records.iter().chain(&self.more).copied().collect();
+        let prior = prior_scores(self.target).repeat(self.terms.num_records);
+        let tells = |voice: usize| {
+            let records = if self.is_crossed[voice] {
+                &all
+            } else {
+                records
+            };
+            let mask: Vec<bool> = (0..self.terms.num_voices()).map(|v| v == voice).collect();
+            let said = self.crossed_over(&mask, records, &[]);
+            is_clearly_less(&self.losses(&said, records), &self.losses(&prior, records))
+        };
+        let telling: Vec<bool> = (0..self.terms.num_voices()).map(tells).collect();
+        if telling.contains(&true) {
+            telling
+        } else {
+            vec![true; telling.len()]
         }
     }
 
@@ -296,8 +319,10 @@ impl Stacker<'_> {
                 scores[record * width..][..width].copy_from_slice(answer);
             }
         };
+        let mut is_known = vec![false; self.terms.num_records];
+        records.iter().for_each(|record| is_known[*record] = true);
         let unknown: Vec<usize> = (0..self.num_held_out)
-            .filter(|record| !records.contains(record))
+            .filter(|record| !is_known[*record])
             .collect();
         put(&unknown, answer(records, &unknown));
         let num_folds = NUM_FOLDS.min(records.len());
