@@ -47,19 +47,26 @@ impl Default for LoaderConfig {
     }
 }
 
-/// The truth and the weight of every row of a data set, as numbers for a loss.
+/// The truth and the weight of every row of a data set, as numbers for a loss. A clone shares them.
 #[derive(Debug, Clone, Default)]
 pub struct LoaderTarget {
     /// By row; rows without a known truth are left out of batches.
-    values: Option<Numbers>,
+    values: Option<Arc<Numbers>>,
     /// Weight in the loss by row.
-    weights: Option<Vec<f32>>,
+    weights: Option<Arc<[f32]>>,
 }
+
+/// Stands for a class that is not known.
+const UNKNOWN: u32 = u32::MAX;
 
 #[derive(Debug, Clone)]
 enum Numbers {
-    Classes(Vec<Option<u32>>),
-    Labels { values: Vec<f32>, width: usize },
+    /// [`UNKNOWN`] where it is not known.
+    Classes(Vec<u32>),
+    Labels {
+        values: Vec<f32>,
+        width: usize,
+    },
     Values(Vec<f32>),
 }
 
@@ -72,7 +79,10 @@ impl LoaderTarget {
     /// The truth of every row of the data set, scaled as fitted, and optionally the weight of every row.
     pub fn new(truth: &Truth, target: &FittedTarget, weights: Option<&[f32]>) -> Self {
         let values = match truth {
-            Truth::Classes(classes) => Numbers::Classes(classes.clone()),
+            Truth::Classes(classes) => {
+                let classes = classes.iter().map(|class| class.unwrap_or(UNKNOWN));
+                Numbers::Classes(classes.collect())
+            }
             Truth::Labels(labels) => Numbers::Labels {
                 values: labels.clone(),
                 width: target.width(),
@@ -85,19 +95,22 @@ impl LoaderTarget {
             ),
         };
         Self {
-            values: Some(values),
-            weights: weights.map(<[f32]>::to_vec),
+            values: Some(Arc::new(values)),
+            weights: weights.map(Arc::from),
         }
     }
 
     fn check(&self, num_rows: usize) -> Result<(), DataError> {
-        let got = match &self.values {
+        let got = match self.values.as_deref() {
             None => num_rows,
             Some(Numbers::Classes(classes)) => classes.len(),
             Some(Numbers::Labels { values, width }) => values.len() / width,
             Some(Numbers::Values(values)) => values.len(),
         };
-        let weights = self.weights.as_ref().map_or(num_rows, Vec::len);
+        let weights = self
+            .weights
+            .as_ref()
+            .map_or(num_rows, |weights| weights.len());
         for (what, got) in [("truth", got), ("weights", weights)] {
             if got != num_rows {
                 return Err(DataError::Length {
@@ -111,17 +124,18 @@ impl LoaderTarget {
     }
 
     fn is_known(&self, row: usize) -> bool {
-        match &self.values {
+        match self.values.as_deref() {
             None | Some(Numbers::Labels { .. }) => true,
-            Some(Numbers::Classes(classes)) => classes[row].is_some(),
+            Some(Numbers::Classes(classes)) => classes[row] != UNKNOWN,
             Some(Numbers::Values(values)) => values[row].is_finite(),
         }
     }
 
     fn batch(&self, rows: &[usize]) -> Option<TargetBatch> {
-        Some(match self.values.as_ref()? {
+        Some(match self.values.as_deref()? {
             Numbers::Classes(classes) => {
-                TargetBatch::Classes(rows.iter().map(|row| classes[*row].unwrap_or(0)).collect())
+                let class = |row: &usize| Some(classes[*row]).filter(|class| *class != UNKNOWN);
+                TargetBatch::Classes(rows.iter().map(|row| class(row).unwrap_or(0)).collect())
             }
             Numbers::Labels { values, width } => TargetBatch::Labels(
                 rows.iter()
@@ -208,11 +222,9 @@ impl Loader {
                 expected: row + 1,
             });
         }
-        let rows = rows
-            .iter()
-            .copied()
-            .filter(|row| target.is_known(*row))
-            .collect();
+        let known = rows.iter().copied().filter(|row| target.is_known(*row));
+        let mut rows: Vec<usize> = known.collect();
+        rows.shrink_to_fit();
         let source = Source {
             dataset,
             inputs,
@@ -565,7 +577,7 @@ mod tests {
     fn a_truth_of_another_length_is_refused() {
         let dataset = open(4);
         let target = LoaderTarget {
-            values: Some(Numbers::Values(vec![0.0; 3])),
+            values: Some(Arc::new(Numbers::Values(vec![0.0; 3]))),
             weights: None,
         };
         let made = Loader::new(dataset, &[0], Vec::new(), target, LoaderConfig::default());

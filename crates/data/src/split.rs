@@ -202,11 +202,11 @@ pub fn duplicates(
 
 fn pick(rows: &[usize], parts: &[usize], held: usize) -> Sides {
     let side = |held_out: bool| {
-        rows.iter()
-            .zip(parts)
-            .filter(|(_, part)| (**part == held) == held_out)
-            .map(|(row, _)| *row)
-            .collect()
+        let placed = rows.iter().zip(parts);
+        let on_side = placed.filter(|(_, part)| (**part == held) == held_out);
+        let mut side: Vec<usize> = on_side.map(|(row, _)| *row).collect();
+        side.shrink_to_fit();
+        side
     };
     (side(false), side(true))
 }

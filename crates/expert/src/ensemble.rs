@@ -175,6 +175,8 @@ impl Progress {
         } else {
             planned(kind, config, plan, context, refit_secs)?
         };
+        // Trying some steps of a network to plan its epochs took as much as training it will.
+        engine::release_idle_memory();
         let Some(config) = planned else {
             let why = "it does not fit the time limit".to_owned();
             self.left_out.push((config.name.clone(), why));

@@ -347,6 +347,7 @@ struct Job {
     network: Network,
     inputs: Vec<(String, Fitted)>,
     cols: Vec<usize>,
+    target: LoaderTarget,
     train: Loader,
 }
 
@@ -385,17 +386,19 @@ impl Job {
         let loader_config = parsed
             .trainer
             .train_loader(seed.named("loader"), loader_threads(context, &infos));
+        let target = LoaderTarget::new(context.truth, context.target, context.weights);
         let train = Loader::new(
             Arc::clone(context.dataset),
             rows,
             at(&cols, &inputs),
-            LoaderTarget::new(context.truth, context.target, context.weights),
+            target.clone(),
             loader_config,
         )?;
         Ok(Self {
             network,
             inputs,
             cols,
+            target,
             train,
         })
     }
@@ -410,7 +413,7 @@ impl Job {
             Arc::clone(context.dataset),
             rows,
             at(&self.cols, &self.inputs),
-            LoaderTarget::new(context.truth, context.target, context.weights),
+            self.target.clone(),
             LoaderConfig {
                 batch_size,
                 ..LoaderConfig::default()

@@ -391,6 +391,7 @@ impl Dataset {
         self.good_rows = (0..self.num_rows())
             .filter(|row| !faults.contains_key(row))
             .collect();
+        self.good_rows.shrink_to_fit();
         self.bad = faults
             .into_iter()
             .map(|(row, (col, (reason_code, text)))| BadRecord {
