@@ -284,6 +284,41 @@ fn mp4_and_matroska_by_the_program_itself() {
                 &frame.rgb[..3]
             );
         }
+        // Stretches from the start and up to the end, of which the clip of 2 s has no more than 10 steps.
+        let every_secs = 0.2;
+        let stretches = [
+            (
+                Sampling::First {
+                    count: 3,
+                    every_secs,
+                },
+                0..3,
+            ),
+            (
+                Sampling::Last {
+                    count: 3,
+                    every_secs,
+                },
+                7..10,
+            ),
+            (
+                Sampling::Last {
+                    count: 30,
+                    every_secs,
+                },
+                0..10,
+            ),
+        ];
+        for (sampling, steps) in stretches {
+            options.sampling = sampling;
+            let clip = decode_clip(ClipSource::Path(&path), &options).unwrap();
+            assert_eq!(clip.frames.len(), steps.len(), "{name}: {sampling:?}");
+            for (frame, step) in clip.frames.iter().zip(steps) {
+                let rgb = &frame.rgb[..3];
+                let is_close = close(frame, COLOURS[step / 2]);
+                assert!(is_close, "{name}: {sampling:?}, step {step}: {rgb:?}");
+            }
+        }
         // More than there are: each frame once.
         options.sampling = Sampling::Count(50);
         let clip = decode_clip(ClipSource::Path(&path), &options).unwrap();
