@@ -180,7 +180,7 @@ fn fit_part(
     let (model, l2) = fit_best_l2(
         (&features, aims.0.goal()),
         Some((&watched, aims.1.goal())),
-        &own.strengths(context.target.task),
+        &own.strengths(context.target.task, reader.part),
         &fit,
     );
     let loss = match watch.is_empty() {
