@@ -246,3 +246,66 @@ fn crossed_voices_are_weighed_on_every_record_and_slow_ones_beside_them() {
     let beside = weights(&[lucky, good, slow], &["lucky", "good"]);
     assert!(beside[0] < 0.1 && beside[2] > 0.3, "{beside:?}");
 }
+
+/// By hand: the target is the sum of two numbers, and each voice knows one of them, so both weights are 1.
+#[test]
+fn values_from_inputs_that_tell_apart_from_one_another_add_up() {
+    let n = 400;
+    let mut rng = Seed(6).rng();
+    let parts: Vec<[f64; 2]> = (0..n).map(|_| [rng.normal(), rng.normal()]).collect();
+    let deviation = 2_f64.sqrt();
+    let voice = |name: &str, part: usize| Voice {
+        name: name.into(),
+        inputs: vec![name.into()],
+        present: vec![true; n],
+        scores: parts
+            .iter()
+            .map(|it| (it[part] / deviation) as f32)
+            .collect(),
+    };
+    let target = FittedTarget {
+        column: "score".into(),
+        task: Task::Regression,
+        classes: vec![],
+        scale: Some(Scale {
+            log: false,
+            mean: 0.0,
+            deviation,
+        }),
+        prior: vec![],
+    };
+    let values = parts.iter().map(|it| it[0] + it[1]).collect();
+    let voices = [voice("a", 0), voice("b", 1)];
+    let fit = fit(
+        &target,
+        &Truth::Values(values),
+        &voices,
+        &held_out(n),
+        Seed(0),
+    )
+    .unwrap();
+    assert!(
+        fit.stack
+            .weights()
+            .all(|(_, weight)| (weight - 1.0).abs() < 0.05),
+        "{:?}",
+        fit.stack
+    );
+}
+
+/// One standard error lets one in six of those that know nothing through.
+#[test]
+fn most_voices_that_say_nearly_the_same_of_every_record_have_no_weight() {
+    let truth = classes(1200);
+    let is_heard = |seed: &u64| {
+        let mut flat = voice("flat", &truth, 0.0, *seed);
+        flat.scores.iter_mut().for_each(|score| *score *= 0.02);
+        let stack = fitted(&[voice("a", &truth, 0.7, 1), flat], &truth).stack;
+        // Where nothing else is there it may speak.
+        let weights: Vec<(&str, f64)> = stack.weights().collect();
+        assert!(weights[0].0 == "a" && weights[0].1 > 0.3, "{weights:?}");
+        weights[1..].iter().any(|(_, weight)| *weight > 0.0)
+    };
+    let num_heard = (2..22).filter(is_heard).count();
+    assert!(num_heard <= 5, "{num_heard} of 20");
+}
