@@ -28,7 +28,7 @@ use crate::{
 };
 use config::read_settings;
 pub use config::{MediaFeatureConfig, Part};
-use describe::{describe, frames_width};
+use describe::{MOVING_WIDTH, describe, frames_width};
 
 /// The `media_feature` kind.
 pub struct MediaFeatureKind;
@@ -86,21 +86,21 @@ impl Kind for MediaFeatureKind {
         watch: &[usize],
     ) -> Result<(Box<dyn Expert>, ExpertConfig), ExpertError> {
         let own = read_settings(config)?;
-        let mut best: Option<(Fit, Part)> = None;
+        let mut best: Option<Fit> = None;
         for reader in Reader::all(config, &own, context.dataset)? {
-            let part = reader.part;
             let fit = fit_part(config, &own, context, reader, (rows, watch))?;
-            let is_better = |(best, _): &(Fit, Part)| fit.loss < best.loss;
-            if best.as_ref().is_none_or(is_better) {
-                best = Some((fit, part));
-            }
+            best = Some(fit.or_better(best));
         }
-        let Some((fit, part)) = best else {
+        let Some(fit) = best else {
             return Err(not_read(config));
         };
         let chosen = MediaFeatureConfig {
             l2: vec![fit.l2],
-            parts: vec![part],
+            parts: vec![fit.expert.part],
+            outlines: match fit.expert.form {
+                Form::Frames { .. } => vec![fit.has_outlines],
+                _ => own.outlines.clone(),
+            },
             ..own
         };
         Ok((Box::new(fit.expert), with_settings(config, &chosen)))
@@ -149,8 +149,19 @@ impl Kind for MediaFeatureKind {
 struct Fit {
     expert: MediaFeature,
     l2: f64,
+    has_outlines: bool,
     /// Mean loss on the held-out rows; 0 without any.
     loss: f64,
+}
+
+impl Fit {
+    /// The one with less loss; the earlier one if they are equal.
+    fn or_better(self, earlier: Option<Self>) -> Self {
+        match earlier {
+            Some(earlier) if earlier.loss <= self.loss => earlier,
+            _ => self,
+        }
+    }
 }
 
 /// Fits on one part of the records of a column.
@@ -164,11 +175,8 @@ fn fit_part(
     let known = sample::at_most(context.known(rows), own.max_rows, context.seed);
     let (train, vectors) = reader.vectors(context.dataset, &known);
     enough(&config.name, rows, &train)?;
-    let scaling = Scaling::of(&vectors);
     let known = sample::watched(context.known(watch), own.max_rows, context.seed);
     let (watch, watched) = reader.vectors(context.dataset, &known);
-    let features = scaling.features(&vectors);
-    let watched = scaling.features(&watched);
     let aims = (context.aim(&train), context.aim(&watch));
     let weights = context.record_weights(&train);
     let fit = LinearFit {
@@ -177,25 +185,38 @@ fn fit_part(
         l2: 1.0,
         max_iterations: own.max_iterations,
     };
-    let (model, l2) = fit_best_l2(
-        (&features, aims.0.goal()),
-        Some((&watched, aims.1.goal())),
-        &own.strengths(context.target.task, reader.part),
-        &fit,
-    );
-    let loss = match watch.is_empty() {
-        true => 0.0,
-        false => model.loss(&watched, aims.1.goal()),
-    };
-    let expert = MediaFeature {
-        speaker: Speaker::new(config, context.target),
-        modality: context.dataset.columns()[reader.col].modality,
-        form: reader.form,
-        part: reader.part,
-        scaling,
-        model,
-    };
-    Ok(Fit { expert, l2, loss })
+    let strengths = own.strengths(context.target.task, reader.part);
+    let mut best: Option<Fit> = None;
+    for has_outlines in own.outlines_of(reader.form, watch.is_empty()) {
+        let mut scaling = Scaling::of(&vectors);
+        if !has_outlines {
+            scaling.ignore_from(MOVING_WIDTH);
+        }
+        let features = scaling.features(&vectors);
+        let watched = scaling.features(&watched);
+        let held_out = Some((&watched, aims.1.goal()));
+        let (model, l2) = fit_best_l2((&features, aims.0.goal()), held_out, &strengths, &fit);
+        let loss = match watch.is_empty() {
+            true => 0.0,
+            false => model.loss(&watched, aims.1.goal()),
+        };
+        let expert = MediaFeature {
+            speaker: Speaker::new(config, context.target),
+            modality: context.dataset.columns()[reader.col].modality,
+            form: reader.form,
+            part: reader.part,
+            scaling,
+            model,
+        };
+        let fit = Fit {
+            expert,
+            l2,
+            has_outlines: *has_outlines,
+            loss,
+        };
+        best = Some(fit.or_better(best));
+    }
+    best.ok_or_else(|| not_read(config))
 }
 
 fn not_read(config: &ExpertConfig) -> ExpertError {
@@ -286,6 +307,12 @@ impl Scaling {
             });
         }
         Self { mean, factor }
+    }
+
+    /// Makes every feature from a place on say nothing.
+    fn ignore_from(&mut self, place: usize) {
+        let behind = self.factor.iter_mut().skip(place);
+        behind.for_each(|factor| *factor = 0.0);
     }
 
     fn features(&self, vectors: &[Vec<f32>]) -> Features {

@@ -44,6 +44,9 @@ pub struct MediaFeatureConfig {
     pub every_ms: u32,
     /// Videos and volumes: side in pixels at which frames are read, default 48.
     pub size_px: usize,
+    /// Whole videos and volumes: whether the outlines of frames count; of both ways the one with the least loss on
+    /// held-out records. They tell what is shown, and are noise where only movement matters. Default `[true, false]`.
+    pub outlines: Vec<bool>,
     /// Most records that it is fitted on, drawn by the seed; 0 for no bound, default 32768.
     pub max_rows: usize,
     /// Strengths of the penalty to choose from; empty for the usual ones of the task.
@@ -65,6 +68,7 @@ impl Default for MediaFeatureConfig {
             num_frames: 16,
             every_ms: 100,
             size_px: 48,
+            outlines: vec![true, false],
             max_rows: 1 << 15,
             l2: Vec::new(),
             max_iterations: 60,
@@ -114,6 +118,15 @@ impl MediaFeatureConfig {
         }
     }
 
+    /// Whether outlines count, each way to try; without held-out records the first alone.
+    pub(super) fn outlines_of(&self, form: Form, is_blind: bool) -> &[bool] {
+        match form {
+            Form::Frames { .. } if is_blind => &self.outlines[..1],
+            Form::Frames { .. } => &self.outlines,
+            _ => &[true],
+        }
+    }
+
     pub(super) fn strengths(&self, task: Task, part: Part) -> Vec<f64> {
         match task {
             _ if !self.l2.is_empty() => self.l2.clone(),
@@ -136,6 +149,7 @@ pub(super) fn read_settings(config: &ExpertConfig) -> Result<MediaFeatureConfig,
         ("num_frames", own.num_frames, 1, 1024),
         ("every_ms", own.every_ms as usize, 1, 600_000),
         ("parts", own.parts.len(), 1, 3),
+        ("outlines", own.outlines.len(), 1, 2),
         ("size_px", own.size_px, 8, 512),
     ];
     for (key, got, least, most) in within {

@@ -43,9 +43,12 @@ pub(super) fn describe(item: &Item, part: Part) -> Vec<f32> {
     }
 }
 
+/// Number of features of a whole video or volume but for its outlines, which stand behind.
+pub(super) const MOVING_WIDTH: usize = (1 + 3 * NUM_STRETCHES) * GREY_PX * GREY_PX;
+
 /// Number of features of a whole video or volume whose frames are read at `size_px`.
 pub(super) fn frames_width(size_px: usize) -> usize {
-    (1 + 3 * NUM_STRETCHES) * GREY_PX * GREY_PX + NUM_OUTLINES * gradients::width(size_px)
+    MOVING_WIDTH + NUM_OUTLINES * gradients::width(size_px)
 }
 
 /// Means over stretches of time less the mean of all, by channel.

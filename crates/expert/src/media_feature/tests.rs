@@ -137,3 +137,22 @@ fn at_least_one_part_has_to_be_named() {
         assert!(format!("{problems:?}").contains(what), "{problems:?}");
     }
 }
+
+#[test]
+fn outlines_that_are_left_out_say_nothing_and_are_tried_on_held_out_records_alone() {
+    let mut vectors = vec![vec![0.0; MOVING_WIDTH + 3]; 2];
+    vectors[1].fill(1.0);
+    let mut scaling = Scaling::of(&vectors);
+    scaling.ignore_from(MOVING_WIDTH);
+    assert!(scaling.factor[..MOVING_WIDTH].iter().all(|x| *x > 0.0));
+    assert_eq!(scaling.factor[MOVING_WIDTH..], [0.0; 3]);
+    let own = MediaFeatureConfig {
+        outlines: vec![false, true],
+        ..MediaFeatureConfig::default()
+    };
+    let video = own.form(Modality::Video, Part::Whole).unwrap();
+    assert_eq!(own.outlines_of(video, false), [false, true]);
+    assert_eq!(own.outlines_of(video, true), [false]);
+    let part = own.form(Modality::Video, Part::End).unwrap();
+    assert_eq!(own.outlines_of(part, false), [true]);
+}
