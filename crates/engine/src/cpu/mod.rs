@@ -10,6 +10,8 @@ pub(crate) mod gemm;
 pub(crate) mod product;
 pub(crate) mod elementwise;
 mod quarter;
+#[cfg(target_arch = "x86_64")]
+mod square;
 pub(crate) mod reduce;
 pub(crate) mod activation;
 pub(crate) mod linear;

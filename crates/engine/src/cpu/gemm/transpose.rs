@@ -68,6 +68,7 @@ mod x86 {
     use std::arch::x86_64::*;
 
     use super::{BLOCK, Lines};
+    use crate::cpu::square::transpose;
 
     const HALF: usize = 16;
 
@@ -150,38 +151,6 @@ mod x86 {
                 unsafe { _mm512_mask_storeu_ps(out[from..].as_mut_ptr(), mask, *column) };
             }
         }
-    }
-
-    /// Rows become columns: pairs, then fours, then two times across the quarters of the registers.
-    #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-    fn transpose(rows: [__m512; 16]) -> [__m512; 16] {
-        let zero = _mm512_setzero_ps();
-        let mut pairs = [zero; 16];
-        for at in (0..16).step_by(2) {
-            pairs[at] = _mm512_unpacklo_ps(rows[at], rows[at + 1]);
-            pairs[at + 1] = _mm512_unpackhi_ps(rows[at], rows[at + 1]);
-        }
-        // `fours[4 g + c]` holds column `4 q + c` of rows `4 g..4 g + 4` in its quarter `q`.
-        let mut fours = [zero; 16];
-        for at in (0..16).step_by(4) {
-            let pair = |index: usize| _mm512_castps_pd(pairs[at + index]);
-            fours[at] = _mm512_castpd_ps(_mm512_unpacklo_pd(pair(0), pair(2)));
-            fours[at + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(pair(0), pair(2)));
-            fours[at + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(pair(1), pair(3)));
-            fours[at + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(pair(1), pair(3)));
-        }
-        let mut columns = [zero; 16];
-        for at in 0..4 {
-            let low = _mm512_shuffle_f32x4::<0b10_00_10_00>(fours[at], fours[at + 4]);
-            let high = _mm512_shuffle_f32x4::<0b11_01_11_01>(fours[at], fours[at + 4]);
-            let low2 = _mm512_shuffle_f32x4::<0b10_00_10_00>(fours[at + 8], fours[at + 12]);
-            let high2 = _mm512_shuffle_f32x4::<0b11_01_11_01>(fours[at + 8], fours[at + 12]);
-            columns[at] = _mm512_shuffle_f32x4::<0b10_00_10_00>(low, low2);
-            columns[at + 8] = _mm512_shuffle_f32x4::<0b11_01_11_01>(low, low2);
-            columns[at + 4] = _mm512_shuffle_f32x4::<0b10_00_10_00>(high, high2);
-            columns[at + 12] = _mm512_shuffle_f32x4::<0b11_01_11_01>(high, high2);
-        }
-        columns
     }
 }
 

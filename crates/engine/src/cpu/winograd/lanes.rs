@@ -157,45 +157,11 @@ mod x86 {
     use std::arch::x86_64::*;
 
     use super::{LANES, Lanes, gather_plain, scatter_plain};
+    use crate::cpu::square::transpose;
 
     /// One register of AVX-512.
     #[derive(Clone, Copy)]
     pub(in super::super) struct Avx512(__m512);
-
-    /// A square of sixteen registers with rows and columns exchanged.
-    #[inline(always)]
-    unsafe fn transpose(rows: [__m512; LANES]) -> [__m512; LANES] {
-        let mut out = rows;
-        // SAFETY: the CPU has AVX-512 by the promise of the caller.
-        unsafe {
-            let mut fours = rows;
-            for at in (0..LANES).step_by(4) {
-                let low = [0, 2].map(|i| _mm512_unpacklo_ps(rows[at + i], rows[at + i + 1]));
-                let high = [0, 2].map(|i| _mm512_unpackhi_ps(rows[at + i], rows[at + i + 1]));
-                let [low, high] = [low, high].map(|pair| pair.map(|x| _mm512_castps_pd(x)));
-                fours[at] = _mm512_castpd_ps(_mm512_unpacklo_pd(low[0], low[1]));
-                fours[at + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low[0], low[1]));
-                fours[at + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high[0], high[1]));
-                fours[at + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high[0], high[1]));
-            }
-            for at in 0..4 {
-                let [a, b, c, d] = [fours[at], fours[at + 4], fours[at + 8], fours[at + 12]];
-                let even = [
-                    _mm512_shuffle_f32x4(a, b, 0x88),
-                    _mm512_shuffle_f32x4(c, d, 0x88),
-                ];
-                let odd = [
-                    _mm512_shuffle_f32x4(a, b, 0xdd),
-                    _mm512_shuffle_f32x4(c, d, 0xdd),
-                ];
-                out[at] = _mm512_shuffle_f32x4(even[0], even[1], 0x88);
-                out[at + 4] = _mm512_shuffle_f32x4(odd[0], odd[1], 0x88);
-                out[at + 8] = _mm512_shuffle_f32x4(even[0], even[1], 0xdd);
-                out[at + 12] = _mm512_shuffle_f32x4(odd[0], odd[1], 0xdd);
-            }
-        }
-        out
-    }
 
     /// The first `count` lanes.
     fn first(count: usize) -> __mmask16 {
@@ -357,25 +323,45 @@ mod x86 {
         #[inline(always)]
         unsafe fn plus(self, other: Self) -> Self {
             // SAFETY: as above.
-            Self(unsafe { [0, 1].map(|i| _mm256_add_ps(self.0[i], other.0[i])) })
+            Self(unsafe {
+                [
+                    _mm256_add_ps(self.0[0], other.0[0]),
+                    _mm256_add_ps(self.0[1], other.0[1]),
+                ]
+            })
         }
 
         #[inline(always)]
         unsafe fn minus(self, other: Self) -> Self {
             // SAFETY: as above.
-            Self(unsafe { [0, 1].map(|i| _mm256_sub_ps(self.0[i], other.0[i])) })
+            Self(unsafe {
+                [
+                    _mm256_sub_ps(self.0[0], other.0[0]),
+                    _mm256_sub_ps(self.0[1], other.0[1]),
+                ]
+            })
         }
 
         #[inline(always)]
         unsafe fn times(self, other: Self) -> Self {
             // SAFETY: as above.
-            Self(unsafe { [0, 1].map(|i| _mm256_mul_ps(self.0[i], other.0[i])) })
+            Self(unsafe {
+                [
+                    _mm256_mul_ps(self.0[0], other.0[0]),
+                    _mm256_mul_ps(self.0[1], other.0[1]),
+                ]
+            })
         }
 
         #[inline(always)]
         unsafe fn times_plus(self, factor: Self, sum: Self) -> Self {
             // SAFETY: as above.
-            Self(unsafe { [0, 1].map(|i| _mm256_fmadd_ps(self.0[i], factor.0[i], sum.0[i])) })
+            Self(unsafe {
+                [
+                    _mm256_fmadd_ps(self.0[0], factor.0[0], sum.0[0]),
+                    _mm256_fmadd_ps(self.0[1], factor.0[1], sum.0[1]),
+                ]
+            })
         }
 
         #[inline(always)]

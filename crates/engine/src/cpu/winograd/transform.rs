@@ -89,7 +89,9 @@ impl Tiling<4, 6> for Winograd<4> {
     unsafe fn input<V: Lanes>(d: [V; 6]) -> [V; 6] {
         // SAFETY: as above.
         unsafe {
-            let [two, four, five] = [2.0, 4.0, -5.0].map(|x| V::splat(x));
+            let two = V::splat(2.0);
+            let four = V::splat(4.0);
+            let five = V::splat(-5.0);
             let minus_four = V::splat(-4.0);
             let even = d[2].times_plus(minus_four, d[4]);
             let odd = d[1].times_plus(minus_four, d[3]);
@@ -111,7 +113,8 @@ impl Tiling<4, 6> for Winograd<4> {
         // SAFETY: as above.
         unsafe {
             let sixth = V::splat(-1.0 / 6.0);
-            let [fine, middle] = [1.0 / 24.0, 1.0 / 12.0].map(|x| V::splat(x));
+            let fine = V::splat(1.0 / 24.0);
+            let middle = V::splat(1.0 / 12.0);
             let outer = g[0].plus(g[2]).times(sixth);
             let inner = g[1].times(sixth);
             let far = g[0].times_plus(fine, g[2].times(V::splat(1.0 / 6.0)));
@@ -131,7 +134,9 @@ impl Tiling<4, 6> for Winograd<4> {
     unsafe fn output<V: Lanes>(m: [V; 6]) -> [V; 4] {
         // SAFETY: as above.
         unsafe {
-            let [two, four, eight] = [2.0, 4.0, 8.0].map(|x| V::splat(x));
+            let two = V::splat(2.0);
+            let four = V::splat(4.0);
+            let eight = V::splat(8.0);
             let near = m[1].plus(m[2]);
             let near_slope = m[1].minus(m[2]);
             let far = m[3].plus(m[4]);
@@ -149,7 +154,8 @@ impl Tiling<4, 6> for Winograd<4> {
     unsafe fn output_back<V: Lanes>(y: [V; 4]) -> [V; 6] {
         // SAFETY: as above.
         unsafe {
-            let [two, four] = [2.0, 4.0].map(|x| V::splat(x));
+            let two = V::splat(2.0);
+            let four = V::splat(4.0);
             let even = y[0].plus(y[2]);
             let odd = y[1].plus(y[3]);
             let even_far = y[2].times_plus(four, y[0]);
@@ -169,8 +175,10 @@ impl Tiling<4, 6> for Winograd<4> {
     unsafe fn weight_back<V: Lanes>(u: [V; 6]) -> [V; 3] {
         // SAFETY: as above.
         unsafe {
-            let [fine, middle] = [1.0 / 24.0, 1.0 / 12.0].map(|x| V::splat(x));
-            let [sixth, minus_sixth] = [1.0 / 6.0, -1.0 / 6.0].map(|x| V::splat(x));
+            let fine = V::splat(1.0 / 24.0);
+            let middle = V::splat(1.0 / 12.0);
+            let sixth = V::splat(1.0 / 6.0);
+            let minus_sixth = V::splat(-1.0 / 6.0);
             let near = u[1].plus(u[2]).times(minus_sixth);
             let far = u[3].plus(u[4]);
             [
