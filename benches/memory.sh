@@ -58,7 +58,8 @@ peak() {
     high=$now
     sleep 0.2
   done
-  wait "$child"
+  # A training that failed took little memory and shows nothing.
+  wait "$child" || { cat "$run.log" >&2; return 1; }
   echo "$high"
 }
 
@@ -66,6 +67,6 @@ mkdir -p "$folder"
 for records in 20000 200000; do draw "$records"; done
 small=$(peak 20000)
 large=$(peak 200000)
-echo "$kind, time limit $seconds s: $((small / 1024)) MB for 20,000 records, $((large / 1024)) MB for 200,000," \
+echo "$kind, time limit $seconds s: $((small / 1024)) MiB for 20,000 records, $((large / 1024)) MiB for 200,000," \
   "$((large * 1000 / small)) thousandths"
 [ $((large * 10)) -le $((small * 11)) ]
