@@ -1,6 +1,12 @@
-//! Sixteen registers of sixteen numbers with rows and columns exchanged.
+//! Registers of sixteen numbers: masks of their first places, and sixteen of them with rows and columns exchanged.
 
 use std::arch::x86_64::*;
+
+/// A mask of the first `count` places; of all of them if there are more.
+#[inline(always)]
+pub(crate) fn first(count: usize) -> __mmask16 {
+    ((1_u32 << count.min(16)) - 1) as u16
+}
 
 /// Rows become columns: pairs, then fours, then two times across the quarters of the registers.
 ///

@@ -7,6 +7,8 @@ use super::cells::rounded;
 #[cfg(target_arch = "x86_64")]
 use super::{kernel::Cells, operand::View};
 use crate::cpu::simd;
+#[cfg(target_arch = "x86_64")]
+use crate::cpu::square::first as first_places;
 
 /// Joins each two neighbours to a pair; the last one alone if their number is odd.
 ///
@@ -110,7 +112,11 @@ pub(super) unsafe fn side_by_side(
                     // SAFETY: the CPU has the instruction set.
                     unsafe {
                         let pairs = joined(some(first, half), some(second, half));
-                        _mm512_mask_storeu_epi32(out.as_mut_ptr().cast(), mask(out.len()), pairs);
+                        _mm512_mask_storeu_epi32(
+                            out.as_mut_ptr().cast(),
+                            first_places(out.len()),
+                            pairs,
+                        );
                     }
                 }
             }
@@ -120,12 +126,6 @@ pub(super) unsafe fn side_by_side(
 
 #[cfg(target_arch = "x86_64")]
 const LANES: usize = 16;
-
-/// A mask of the first `count` places.
-#[cfg(target_arch = "x86_64")]
-fn mask(count: usize) -> __mmask16 {
-    ((1_u32 << count.min(LANES)) - 1) as u16
-}
 
 /// Sixteen numbers from place `16 * half` on, zeros after the last one.
 ///
@@ -137,7 +137,7 @@ fn mask(count: usize) -> __mmask16 {
 unsafe fn some(values: &[f32], half: usize) -> __m512 {
     let rest = values.get(half * LANES..).unwrap_or_default();
     // SAFETY: the mask ends with the values.
-    unsafe { _mm512_maskz_loadu_ps(mask(rest.len()), rest.as_ptr()) }
+    unsafe { _mm512_maskz_loadu_ps(first_places(rest.len()), rest.as_ptr()) }
 }
 
 /// Pairs of the numbers at the same places, `first` in the lower halves.

@@ -68,7 +68,7 @@ mod x86 {
     use std::arch::x86_64::*;
 
     use super::{BLOCK, Lines};
-    use crate::cpu::square::transpose;
+    use crate::cpu::square::{first, transpose};
 
     const HALF: usize = 16;
 
@@ -116,11 +116,6 @@ mod x86 {
             // SAFETY: by the promise of the caller.
             unsafe { columns(lines, width, out, load) };
         }
-    }
-
-    /// A mask of the first `count` places.
-    fn first(count: usize) -> __mmask16 {
-        ((1_u32 << count) - 1) as u16
     }
 
     /// Writes what `load` gives for every line as columns: at most [`BLOCK`] rows of `width` places.

@@ -157,16 +157,11 @@ mod x86 {
     use std::arch::x86_64::*;
 
     use super::{LANES, Lanes, gather_plain, scatter_plain};
-    use crate::cpu::square::transpose;
+    use crate::cpu::square::{first, transpose};
 
     /// One register of AVX-512.
     #[derive(Clone, Copy)]
     pub(in super::super) struct Avx512(__m512);
-
-    /// The first `count` lanes.
-    fn first(count: usize) -> __mmask16 {
-        if count >= LANES { !0 } else { (1 << count) - 1 }
-    }
 
     impl Lanes for Avx512 {
         const ROWS: usize = 14;
